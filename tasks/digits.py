@@ -1,0 +1,60 @@
+"""Handwritten digits, 8x8: 1,797 real images that come with scikit-learn."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from sklearn.datasets import load_digits
+from torch import nn
+
+import weightbench as wb
+
+from .networks import mlp, small_cnn
+
+
+@functools.cache
+def digits() -> wb.DataSet:
+    """All ten digits: (1797, 1, 8, 8) float32 in [0, 1]."""
+    images, labels = load_digits(return_X_y=True)
+    inputs = (images / 16).astype(np.float32).reshape(-1, 1, 8, 8)
+    return wb.DataSet("digits", inputs, labels.astype(np.int64), 10)
+
+
+@functools.cache
+def digits49() -> wb.DataSet:
+    """The 4s (class 0) and 9s (class 1): 361 images."""
+    whole = digits()
+    chosen = np.isin(whole.labels, (4, 9))
+    labels = (whole.labels[chosen] == 9).astype(np.int64)
+    return wb.DataSet("digits49", whole.inputs[chosen], labels, 2)
+
+
+def small_mlp(data: wb.DataSet) -> nn.Module:
+    """64-128-128-K."""
+    return mlp(data.inputs[0].size, data.num_classes)
+
+
+def cnn(data: wb.DataSet) -> nn.Module:
+    """Two convolutions."""
+    return small_cnn(data.inputs.shape[1], data.num_classes)
+
+
+wb.register_task(
+    "digits-uniform-flip-v0",
+    dataset=digits, corruption=wb.UniformFlip(0.4), holdout=wb.PerClass(3), select=200, test=500,
+    model=cnn, recipe=wb.Recipe(steps=400),
+    about="40 % of the labels become any other label; 30 clean images; small CNN",
+)  # fmt: skip
+wb.register_task(
+    "digits-background-flip-v0",
+    dataset=digits, corruption=wb.BackgroundFlip(0.4), holdout=wb.PerClass(3), select=200, test=500,
+    model=small_mlp, recipe=wb.Recipe(steps=400),
+    about="40 % of the labels become one background class; 30 clean images; MLP",
+)  # fmt: skip
+wb.register_task(
+    "digits49-imbalance-v0",
+    dataset=digits49, corruption=wb.Imbalance(0.97), holdout=wb.PerClass(5), select=40, test=120,
+    model=small_mlp, recipe=wb.Recipe(steps=400, lr=0.01),
+    about="rare 4s against 9s, 1 in 33; 10 clean images; MLP",
+)  # fmt: skip

@@ -1,0 +1,168 @@
+"""The mini-batch a weighter sees, and what is done with the weights it returns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from weightbench.alignment import Way, align
+from weightbench.errors import BadWeights
+
+if TYPE_CHECKING:
+    from weightbench.run import Run
+
+
+def normalize(weights: Tensor) -> Tensor:
+    """Clamp at 0 and divide by the sum; an all-zero batch stays zero.
+
+    Ren et al. 2018, section 3.3: w = max(u, 0) / (sum + delta(sum)).
+
+    Args:
+        weights: (n,) float.
+
+    Returns:
+        (n,) float, detached, non-negative; sums to 1 or is all zero.
+    """
+    weights = weights.detach().clamp(min=0)
+    total = weights.sum()
+    return weights / (total + (total == 0))
+
+
+class Batch:
+    """A mini-batch as a weighter sees it. Costly things are computed when first read, and once.
+
+    Attributes:
+        run: the training run it belongs to.
+        index: (n,) int64, positions in the training set (in the hold-out, for a clean batch).
+        inputs: (n, ...) float32, after augmentation.
+        labels: (n,) int64, as given.
+        step: how many steps were taken before this one.
+        progress: the share of the schedule that is behind, in [0, 1).
+    """
+
+    __slots__ = (
+        "_clean", "_logits", "_losses", "_update", "index", "inputs", "labels", "progress",
+        "run", "step",
+    )  # fmt: skip
+
+    def __init__(self, run: Run, index: Tensor, inputs: Tensor, labels: Tensor) -> None:
+        self.run = run
+        self.index = index
+        self.inputs = inputs
+        self.labels = labels
+        self.step = run.steps_taken
+        self.progress = run.progress
+        self._logits: Tensor | None = None
+        self._losses: Tensor | None = None
+        self._clean: Batch | None = None
+        self._update: Callable[[Tensor], None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def model(self) -> nn.Module:
+        """The network in training."""
+        return self.run.model
+
+    @property
+    def logits(self) -> Tensor:
+        """(n, K) outputs of the network in training mode, with graph. The update reuses them."""
+        if self._logits is None:
+            self._logits = self.run.model(self.inputs)
+        return self._logits
+
+    @property
+    def losses(self) -> Tensor:
+        """(n,) losses of the examples, with graph. The update reuses them, so reading is free."""
+        if self._losses is None:
+            self._losses = self.run.weighter.losses(self.logits, self.labels)
+        return self._losses
+
+    def clean(self) -> Batch:
+        """The hold-out mini-batch of this step, the same one that :meth:`alignment` uses."""
+        if self._clean is None:
+            self._clean = self.run.clean_batch()
+        return self._clean
+
+    def alignment(self, way: Way = "auto") -> Tensor:
+        """How far each example's gradient points where the hold-out's does.
+
+        Element i is <gradient of the mean hold-out loss, gradient of loss i>, that is, up to the
+        step size, -d(hold-out loss)/d(eps_i) of Ren et al. 2018, Algorithm 1.
+
+        Args:
+            way: ``higher``, ``fused``, ``layerwise`` or ``auto``; all give the same numbers.
+
+        Returns:
+            (n,) float, detached.
+
+        Raises:
+            LayerwiseUnsupported: ``layerwise`` was asked for and is not valid here.
+        """
+        clean, weighter = self.clean(), self.run.weighter
+        aligned = align(
+            self.run.model, weighter.losses, self.inputs, self.labels, clean.inputs, clean.labels,
+            way, loss_has_parameters=bool(self.run.loss_parameters),
+        )  # fmt: skip
+        if aligned.losses is not None:
+            self._logits, self._losses, self._update = (
+                aligned.logits, aligned.losses, aligned.backward,
+            )  # fmt: skip
+        return aligned.alignment
+
+    def backward(self, weights: Tensor) -> Tensor:
+        """Accumulate the gradient of ``sum_i weights_i * losses_i``; returns that sum, detached."""
+        total = torch.dot(weights, self.losses)
+        if self._update is None:
+            total.backward()  # type: ignore[no-untyped-call]
+        else:
+            self._update(weights)
+        return total.detach()
+
+
+def usable(weights: Tensor, batch: Batch, *, negative: bool, values: bool = True) -> Tensor:
+    """``weights`` ready for a step.
+
+    Args:
+        weights: what a weighter returned.
+        batch: what it was asked to weigh.
+        negative: whether weights may be negative.
+        values: whether to look at the values, which stalls a GPU.
+
+    Returns:
+        (n,) float32, detached.
+
+    Raises:
+        BadWeights: not a tensor, wrong shape, device or type, not finite, or negative.
+    """
+    if not isinstance(weights, Tensor):
+        raise BadWeights(f"weigh returned a {type(weights).__name__}; expected a tensor")
+    if weights.shape != batch.labels.shape:
+        raise BadWeights(
+            f"weights have shape {tuple(weights.shape)}; expected {tuple(batch.labels.shape)}, "
+            "one per example"
+        )
+    if weights.device != batch.labels.device:
+        raise BadWeights(f"weights are on {weights.device}; the batch is on {batch.labels.device}")
+    if not weights.is_floating_point():
+        raise BadWeights(f"weights are {weights.dtype}; use .float()")
+    weights = weights.detach().to(torch.float32)
+    if values:
+        low, high = (bound.item() for bound in torch.aminmax(weights))
+        if not (math.isfinite(low) and math.isfinite(high)):
+            bad = weights[~weights.isfinite()]
+            raise BadWeights(
+                f"{len(bad)} of {len(weights)} weights are not finite ({bad[0].item()}) "
+                f"at step {batch.step}"
+            )
+        if low < 0 and not negative:
+            raise BadWeights(
+                f"a weight is {low:.3g} at step {batch.step}; clamp it (weightbench.normalize) "
+                "or declare negative = True"
+            )
+    return weights

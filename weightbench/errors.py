@@ -1,0 +1,47 @@
+"""Every error weightbench raises on purpose. Each message says what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+
+class WeightbenchError(Exception):
+    """Base of all errors below; the command line prints its message in one line."""
+
+
+class BadSpec(WeightbenchError):
+    """A task or weighter was asked for in a form that cannot be read."""
+
+
+class UnknownName(BadSpec):
+    """No task, weighter, wrapper or suite has this name."""
+
+
+class UnknownParameter(BadSpec):
+    """The thing exists, but has no such parameter, or not with such a value."""
+
+
+class BadWeights(WeightbenchError):
+    """A weighter returned something that cannot weigh a batch."""
+
+
+class BadData(WeightbenchError):
+    """A data set or a split that cannot be made as asked."""
+
+
+class HiddenData(WeightbenchError):
+    """A weighter asked for what only the engine or the scorer may see."""
+
+
+class Misuse(WeightbenchError):
+    """The training loop was driven in an order that makes no sense."""
+
+
+class Diverged(WeightbenchError):
+    """The training loss is no longer a finite number."""
+
+
+class StoreError(WeightbenchError):
+    """Records cannot be read or written."""
+
+
+class RecordError(StoreError):
+    """One record is damaged or was not written by weightbench."""

@@ -1,0 +1,166 @@
+"""Ids, specs and plug-ins. Loads nothing heavy: names are known before any module is imported.
+
+Tasks, weighters, wrappers and suites come through the same door, built-in or not: an entry point
+whose name is the id and whose value is the module that registers it. A file is a door too:
+``path/to/file.py:Name``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+from weightbench.errors import BadSpec, UnknownName
+from weightbench.spec import suggest
+
+T = TypeVar("T")
+
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_VERSION = re.compile(r"-v\d+$")
+
+
+class Registry(Generic[T]):
+    """All things of one kind by name; entry points are imported only when their name is asked for."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._found: dict[str, T] = {}
+
+    @functools.cached_property
+    def _doors(self) -> dict[str, importlib.metadata.EntryPoint]:
+        group = importlib.metadata.entry_points(group=f"weightbench.{self.kind}s")
+        return {point.name: point for point in group}
+
+    def add(self, name: str, thing: T) -> None:
+        """Register ``thing`` under ``name``.
+
+        Raises:
+            BadSpec: the name is not lower-case words joined by hyphens, or is taken.
+        """
+        if not _ID.fullmatch(name):
+            raise BadSpec(
+                f"{name!r} cannot name a {self.kind}: use lower-case words joined by hyphens"
+            )
+        if name in self._found:
+            raise BadSpec(f"a {self.kind} named {name!r} is registered already")
+        self._found[name] = thing
+
+    def names(self) -> list[str]:
+        """Every known name, in alphabetical order; imports nothing."""
+        return sorted({*self._found, *self._doors})
+
+    def get(self, name: str) -> T:
+        """The thing registered as ``name``.
+
+        Raises:
+            UnknownName: there is none; the message suggests the nearest names.
+            BadSpec: its entry point cannot be imported or does not register it.
+        """
+        if name not in self._found and name in self._doors:
+            self._open(name)
+        if name not in self._found:
+            raise UnknownName(f"no {self.kind} is called {name!r}.{self._hint(name)}")
+        return self._found[name]
+
+    def _open(self, name: str) -> None:
+        point = self._doors[name]
+        try:
+            point.load()
+        except Exception as error:
+            raise BadSpec(
+                f"the {self.kind} {name!r} comes from {point.value}, which cannot be imported: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        if name not in self._found:
+            raise BadSpec(f"{point.value} was to register the {self.kind} {name!r} and did not")
+
+    def _hint(self, name: str) -> str:
+        stem = _VERSION.sub("", name)
+        versions = [known for known in self.names() if _VERSION.sub("", known) == stem]
+        if versions and versions != [stem]:
+            return f" Its versions are: {', '.join(versions)}."
+        return suggest(name, self.names())
+
+
+TASKS: Registry[Any] = Registry("task")
+WEIGHTERS: Registry[Any] = Registry("weighter")
+WRAPPERS: Registry[Any] = Registry("wrapper")
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """A named evaluation: which weighters on which tasks over how many seeds."""
+
+    tasks: tuple[str, ...]
+    weighters: tuple[str, ...]
+    seeds: int
+    about: str = ""
+
+
+SUITES: Registry[Suite] = Registry("suite")
+
+
+def register_suite(
+    name: str, *, tasks: Iterable[str], weighters: Iterable[str], seeds: int, about: str = ""
+) -> None:
+    """Name an evaluation, so that ``weightbench evaluate --suite NAME`` runs it."""
+    SUITES.add(name, Suite(tuple(tasks), tuple(weighters), seeds, about))
+
+
+def is_file_spec(name: str) -> bool:
+    """Whether ``name`` points into a Python file (``path.py:Name``)."""
+    return ".py:" in name
+
+
+def load_from_file(name: str) -> Any:
+    """The object that ``path/to/file.py:Name`` points to; the file is run once per process.
+
+    Raises:
+        BadSpec: no such file or name, or the file cannot be run.
+    """
+    path_text, _, attribute = name.rpartition(":")
+    path = Path(path_text).expanduser().resolve()
+    if not path.is_file():
+        raise BadSpec(f"{name!r}: there is no file {path}")
+    module = _run_file(path)
+    if not hasattr(module, attribute):
+        public = [item for item in vars(module) if not item.startswith("_")]
+        raise BadSpec(f"{path.name} defines no {attribute!r}.{suggest(attribute, public)}")
+    return getattr(module, attribute)
+
+
+@functools.cache
+def _run_file(path: Path) -> ModuleType:
+    # The module's name is its path's digest: two files of one name do not meet.
+    module_name = f"weightbench_file_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+    loader = importlib.util.spec_from_file_location(module_name, path)
+    if loader is None or loader.loader is None:
+        raise BadSpec(f"{path} cannot be loaded as Python")
+    module = importlib.util.module_from_spec(loader)
+    sys.modules[module_name] = module
+    try:
+        loader.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise BadSpec(f"{path.name} cannot be run: {type(error).__name__}: {error}") from error
+    return module
+
+
+def source_digest(*things: Any) -> str:
+    """sha256 (hex) over the source files that define ``things``; a changed file changes it."""
+    digest = hashlib.sha256()
+    for thing in things:
+        file = inspect.getsourcefile(thing)
+        digest.update(Path(file).read_bytes() if file else repr(thing).encode())
+    return digest.hexdigest()

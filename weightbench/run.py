@@ -1,0 +1,351 @@
+"""The training loop: reset, batches, step. ``weightbench evaluate`` runs nothing but this."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import itertools
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from weightbench.batch import Batch, usable
+from weightbench.data import Pool
+from weightbench.errors import Diverged, HiddenData, Misuse
+from weightbench.recipe import Recipe
+from weightbench.streams import torch_stream
+from weightbench.task import Task
+from weightbench.weighter import Weighter, spec_of
+
+_PREDICT_CHUNK = 2000  # examples a forward pass when a whole set is predicted
+_CHECK_EVERY_ON_GPU = 50  # steps between looks at the loss where a look stalls the device
+
+
+class _ByHand(Weighter):
+    """The weighter of a loop that is driven by hand: default hooks, weights from outside."""
+
+    def weigh(self, batch: Batch) -> Tensor:
+        raise Misuse("this run has no weighter: call run.step(weights)")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Sets:
+    """What is on the device; the last three belong to the engine and the scorer."""
+
+    train: Pool
+    holdout: Pool
+    select: Pool
+    test: Pool
+    true_labels: Tensor
+
+
+class Run:
+    """One training run of one weighter on one task at one seed.
+
+    Attributes:
+        model: the network in training.
+        device: where everything lives.
+        recipe: the schedule, as the weighter's ``recipe`` hook left it.
+        steps_taken: optimiser steps so far.
+        side_steps: steps taken by side trainings (:meth:`fork`).
+        num_classes: K.
+        labels: (n,) int64, the training labels as given.
+        holdout: clean inputs and labels, for the weighter's use.
+        generator: the weighter's own random stream, the only randomness it may use.
+        phases: seconds spent in ``setup``, ``begin``, ``train``, ``select``, ``finish``, ``test``.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        seed: int = 0,
+        *,
+        weighter: Weighter | None = None,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        started = time.perf_counter()
+        place = torch.device(device)
+        splits, data = task.split(seed), task.data
+        true = data.labels
+        self.splits = splits
+        train = Pool.of(data, splits.train, splits.given, place)
+        clean = (splits.holdout, splits.select, splits.test)
+        pools = [train, *(Pool.of(data, part, true[part], place) for part in clean)]
+        if data.standardize:
+            pools = [pool.standardized(by=train) for pool in pools]
+        sets = _Sets(*pools, torch.from_numpy(true[splits.train]).to(place))
+        self._setup(task, seed, weighter or _ByHand(), sets, task.recipe, role="")
+        self.phases["setup"] = time.perf_counter() - started
+
+    def _setup(
+        self, task: Task, seed: int, weighter: Weighter, sets: _Sets, recipe: Recipe, role: str
+    ) -> None:
+        self.task, self.seed, self.weighter = task, seed, weighter
+        self._sets, self._role = sets, role
+        self.device = sets.train.labels.device
+        self.labels = sets.train.labels
+        self.holdout = (sets.holdout.inputs, sets.holdout.labels)
+        self.num_classes = task.data.num_classes
+        self.recipe = weighter.recipe(recipe)
+        self.generator = torch_stream(task.name, role + "weighter", seed, str(spec_of(weighter)))
+        self._order = torch_stream(task.name, role + "order", seed)
+        self._clean_order = torch_stream(task.name, role + "clean", seed)
+        self._clean_batches: dict[int, Iterator[Batch]] = {}
+        self.model = task.build_model(seed, role + "model").to(self.device)
+        self.phases: dict[str, float] = dict.fromkeys(
+            ("setup", "begin", "train", "select", "finish", "test"), 0.0
+        )
+        self.steps_taken = self.side_steps = 0
+        self.loss_parameters: list[nn.Parameter] = []
+        self.optimizer: torch.optim.Optimizer | None = None
+        self._batch: Batch | None = None
+        self._deployed: nn.Module | None = None
+        self.select_accuracy: list[tuple[int, float]] = []
+        self._selected: dict[str, Any] | None = None
+        self._check_every = 1 if self.device.type == "cpu" else _CHECK_EVERY_ON_GPU
+
+    # ---- what a weighter reads -------------------------------------------------------------------
+
+    @property
+    def progress(self) -> float:
+        """The share of the schedule that is behind, in [0, 1)."""
+        return self.steps_taken / self.recipe.steps
+
+    @property
+    def true_labels(self) -> Tensor:
+        """(n,) int64, the training set's true labels.
+
+        Raises:
+            HiddenData: the weighter is not declared ``privileged``.
+        """
+        if not self.weighter.privileged:
+            raise HiddenData(
+                "the true labels belong to the scorer; a weighter that must see them declares "
+                "privileged = True and is shown unranked"
+            )
+        return self._sets.true_labels
+
+    def batch(self, index: Tensor) -> Batch:
+        """The training examples ``index``, (b,) int64, as a batch."""
+        return Batch(self, index, *self._sets.train.take(index))
+
+    def epochs(self, size: int) -> Iterator[Batch]:
+        """Shuffled passes over the training set, for ever.
+
+        Batches have ``size`` examples; what is left over at the end of a pass sits out, and a set
+        smaller than ``size`` is one batch. The order does not depend on the weighter.
+        """
+        for index in _shuffled(self._sets.train, size, self._order):
+            yield self.batch(index)
+
+    def clean_batch(self, size: int | None = None) -> Batch:
+        """The next hold-out mini-batch; ``recipe.clean_batch`` examples, or all where there are fewer.
+
+        ``index`` of that batch counts within the hold-out.
+        """
+        size = min(size or self.recipe.clean_batch, len(self._sets.holdout))
+        if size not in self._clean_batches:
+            self._clean_batches[size] = self._clean_epochs(size)
+        batch = next(self._clean_batches[size])
+        batch.step, batch.progress = self.steps_taken, self.progress
+        return batch
+
+    def _clean_epochs(self, size: int) -> Iterator[Batch]:
+        pool = self._sets.holdout
+        whole = torch.arange(len(pool), device=self.device)
+        orders = itertools.repeat(whole) if size == len(pool) else None
+        for index in orders or _shuffled(pool, size, self._clean_order):
+            yield Batch(self, index, *pool.take(index))
+
+    def predict(self, model: nn.Module | None = None, on: str = "train") -> Tensor:
+        """(n, K) outputs on the whole ``train`` or ``holdout`` set: no augmentation, no graph."""
+        if on not in ("train", "holdout"):
+            raise HiddenData(f"predict(on={on!r}): a weighter may see train and holdout")
+        return self._predict(model or self.model, getattr(self._sets, on))
+
+    def fork(
+        self,
+        weighter: Weighter,
+        role: str,
+        on: str = "train",
+        steps: int | None = None,
+        model: nn.Module | None = None,
+    ) -> nn.Module:
+        """A side training with random streams of its own; its steps count as this run's cost.
+
+        Args:
+            weighter: weighs the side training.
+            role: names its random streams; two forks of one run have two roles.
+            on: ``train`` or ``holdout``.
+            steps: how many; the recipe's where not given.
+            model: where to start, trained in place; a network with its own initial parameters where
+                not given.
+
+        Returns:
+            The trained network, in evaluation mode.
+        """
+        if on not in ("train", "holdout"):
+            raise HiddenData(f"fork(on={on!r}): a weighter may train on train and holdout")
+        if weighter.privileged and not self.weighter.privileged:
+            raise HiddenData("a side training cannot be privileged where its owner is not")
+        pool: Pool = getattr(self._sets, on)
+        true = self._sets.true_labels if on == "train" else pool.labels
+        child = Run.__new__(Run)
+        recipe = dataclasses.replace(self.recipe, steps=steps or self.recipe.steps)
+        sets = dataclasses.replace(self._sets, train=pool, true_labels=true)
+        child._setup(self.task, self.seed, weighter, sets, recipe, f"{self._role}{role}/")
+        child.model = child.model if model is None else model
+        child._train(monitor=False)
+        self.side_steps += child.steps_taken + child.side_steps
+        return child.finish()
+
+    def new_model(self, role: str) -> nn.Module:
+        """A second network of the task's kind, with its own initial parameters."""
+        return self.task.build_model(self.seed, f"{self._role}{role}").to(self.device)
+
+    # ---- the loop --------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self._loop(monitor=True)
+
+    def _loop(self, monitor: bool) -> Iterator[Batch]:
+        if self.optimizer is not None:
+            raise Misuse("this run has been trained; task.reset(seed) starts another")
+        with self._phase("begin"):
+            self.model.train()
+            self.weighter.begin(self)
+            self.loss_parameters = list(self.weighter.parameters())
+            self.optimizer = self.recipe.optimizer(self.model, self.loss_parameters)
+        decays, epoch = self.recipe.decay_steps(), self._steps_an_epoch()
+        looks = self.recipe.evaluation_steps() if monitor else frozenset()
+        started = time.perf_counter()
+        for batch in itertools.islice(self.weighter.batches(self), self.recipe.steps):
+            self._batch = batch
+            yield batch
+            if self._batch is not None:
+                raise Misuse("a batch was passed over: call run.step(weights) once for each")
+            if self.steps_taken % epoch == 0:
+                self.weighter.end_epoch(self)
+            if self.steps_taken in decays:
+                self._decay()
+            if self.steps_taken in looks:
+                self.phases["train"] += self._since(started)
+                self._look()
+                started = time.perf_counter()
+        self.phases["train"] += self._since(started)
+        if self.steps_taken < self.recipe.steps:
+            raise Misuse(f"batches() ended after {self.steps_taken} of {self.recipe.steps} steps")
+
+    def _train(self, monitor: bool = True) -> None:
+        for batch in self._loop(monitor):
+            self.step(self.weighter.weigh(batch))
+
+    def train(self) -> nn.Module:
+        """Run the whole loop with the run's own weighter and return the network to be judged."""
+        self._train()
+        return self.finish()
+
+    def step(self, weights: Tensor) -> None:
+        """Take one optimiser step on ``sum_i weights_i * loss_i`` of the current batch.
+
+        Args:
+            weights: (n,) floating point, finite, on the batch's device; not negative unless the
+                weighter declares it.
+
+        Raises:
+            BadWeights: they are not.
+            Diverged: the weighted loss is not finite.
+        """
+        batch, optimizer = self._batch, self.optimizer
+        if batch is None or optimizer is None:
+            raise Misuse("run.step(weights) belongs inside `for batch in run:`, once per batch")
+        look = self.steps_taken % self._check_every == 0
+        weights = usable(weights, batch, negative=self.weighter.negative, values=look)
+        optimizer.zero_grad()
+        loss = batch.backward(weights)
+        if look and not math.isfinite(loss.item()):
+            raise Diverged(f"the loss is {loss.item()} at step {self.steps_taken}")
+        optimizer.step()
+        self.steps_taken += 1
+        self._batch = None
+
+    def _decay(self) -> None:
+        assert self.optimizer is not None
+        for group in self.optimizer.param_groups:
+            group["lr"] *= self.recipe.decay
+
+    def _steps_an_epoch(self) -> int:
+        return max(1, len(self.labels) // self.recipe.batch_size)
+
+    # ---- what the engine and the scorer read -----------------------------------------------------
+
+    def _look(self) -> None:
+        """Note the select accuracy and keep the best network so far."""
+        if not len(self._sets.select):
+            return
+        with self._phase("select"):
+            accuracy = self._accuracy(self.model, self._sets.select)
+            best = max((a for _, a in self.select_accuracy), default=-1.0)
+            self.select_accuracy.append((self.steps_taken, accuracy))
+            if accuracy > best:
+                self._selected = copy.deepcopy(self.model.state_dict())
+
+    def finish(self) -> nn.Module:
+        """The network to be judged, in evaluation mode; the weighter's ``finish`` runs once."""
+        if self._deployed is None:
+            with self._phase("finish"):
+                self._deployed = self.weighter.finish(self).eval()
+        return self._deployed
+
+    def test_predictions(self, selected: bool = False) -> Tensor:
+        """(n_test,) int64, predicted classes of the judged network, for the scorer.
+
+        Args:
+            selected: of the network that did best on the select split instead of the last one.
+        """
+        model = self.finish()
+        if selected and self._selected is not None:
+            model = self.new_model("model")
+            model.load_state_dict(self._selected)
+        with self._phase("test"):
+            return self._predict(model, self._sets.test).argmax(1)
+
+    def score(self) -> float:
+        """Test accuracy of the judged network, in [0, 1]."""
+        return float((self.test_predictions() == self._sets.test.labels).float().mean())
+
+    def _accuracy(self, model: nn.Module, pool: Pool) -> float:
+        return float((self._predict(model, pool).argmax(1) == pool.labels).float().mean())
+
+    @torch.no_grad()
+    def _predict(self, model: nn.Module, pool: Pool) -> Tensor:
+        training = model.training
+        model.eval()
+        everything = torch.arange(len(pool), device=self.device)
+        outputs = [model(pool.take(part)[0]) for part in everything.split(_PREDICT_CHUNK)]
+        model.train(training)
+        return torch.cat(outputs)
+
+    @contextlib.contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.phases[name] += self._since(started)
+
+    def _since(self, started: float) -> float:
+        """Seconds since ``started``, once the device has done what it was given."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter() - started
+
+
+def _shuffled(pool: Pool, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    n = len(pool)
+    while True:
+        order = torch.randperm(n, generator=generator).to(pool.labels.device)
+        yield from order[: n - n % size if n > size else n].split(size)

@@ -1,0 +1,37 @@
+"""Named random streams, so that two weighters at one seed share everything but their own draws."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+
+def stream_seed(task: str, role: str, seed: int, weighter: str = "") -> int:
+    """The seed of one stream: the first 63 bits of sha256 over task, role, seed and weighter."""
+    text = "\0".join((task, role, str(seed), weighter))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def numpy_stream(task: str, role: str, seed: int) -> np.random.Generator:
+    """A NumPy generator for splits and corruption."""
+    return np.random.default_rng(stream_seed(task, role, seed))
+
+
+def torch_stream(task: str, role: str, seed: int, weighter: str = "") -> torch.Generator:
+    """A CPU generator for batch order, augmentation and a weighter's own draws."""
+    return torch.Generator().manual_seed(stream_seed(task, role, seed, weighter))
+
+
+@contextlib.contextmanager
+def seeded_globals(seed: int) -> Iterator[None]:
+    """Seed torch's global stream inside the block and restore it after.
+
+    Layers initialise themselves from the global stream and offer no other way.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,207 @@
+"""The contract of a weighter, and wrappers around it."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weightbench.batch import Batch
+from weightbench.errors import BadSpec
+from weightbench.recipe import Recipe
+from weightbench.registry import (
+    WEIGHTERS,
+    WRAPPERS,
+    is_file_spec,
+    load_from_file,
+    source_digest,
+)
+from weightbench.spec import Spec, checked_params, defaults_of, differing, parse
+
+if TYPE_CHECKING:
+    from weightbench.run import Run
+
+
+class Weighter(abc.ABC):
+    """Decides how much each training example counts. :meth:`weigh` is the whole obligation.
+
+    Constructor parameters need defaults; they are what stands in brackets after the name.
+
+    Attributes:
+        privileged: declares the use of the training set's true labels; shown, never ranked.
+        negative: declares that weights may be negative.
+    """
+
+    privileged: bool = False
+    negative: bool = False
+
+    def begin(self, run: Run) -> None:
+        """Prepare: class counts, a first training phase. Called once, before the optimiser is built."""
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Parameters of the loss, trained with the model by its optimiser, without weight decay."""
+        return ()
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """The schedule to train under; the task's own unless the method is about the schedule."""
+        return recipe
+
+    def batches(self, run: Run) -> Iterator[Batch]:
+        """Mini-batches to step on; shuffled epochs unless the method is about sampling."""
+        return run.epochs(run.recipe.batch_size)
+
+    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Loss of each example, (n, K) and (n,) to (n,); cross-entropy unless the method is a loss."""
+        return F.cross_entropy(logits, labels, reduction="none")
+
+    @abc.abstractmethod
+    def weigh(self, batch: Batch) -> Tensor:
+        """One weight per example, (n,) float on the batch's device.
+
+        The step minimises ``sum_i w_i * loss_i``: uniform is ``1/n``.
+        """
+
+    def end_epoch(self, run: Run) -> None:
+        """Called after each pass-worth of steps."""
+
+    def finish(self, run: Run) -> nn.Module:
+        """The network to be judged, after the last step."""
+        return run.model
+
+    def state_dict(self) -> dict[str, Any]:
+        """The instance's tensors and modules, enough to go on from."""
+        return {
+            name: value.state_dict() if isinstance(value, nn.Module) else value
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor | nn.Module)
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` gave."""
+        for name, value in state.items():
+            current = getattr(self, name, None)
+            if isinstance(current, nn.Module):
+                current.load_state_dict(value)
+            else:
+                setattr(self, name, value)
+
+
+class Wrapper(Weighter):
+    """A weighter around another; every hook is passed on unless it is overridden.
+
+    Constructor: the inner weighter first, then parameters with defaults.
+    """
+
+    def __init__(self, inner: Weighter) -> None:
+        self.inner = inner
+        self.privileged = inner.privileged
+        self.negative = inner.negative
+
+    def begin(self, run: Run) -> None:
+        """Pass on."""
+        self.inner.begin(run)
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Pass on."""
+        return self.inner.parameters()
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """Pass on."""
+        return self.inner.recipe(recipe)
+
+    def batches(self, run: Run) -> Iterator[Batch]:
+        """Pass on."""
+        return self.inner.batches(run)
+
+    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Pass on."""
+        return self.inner.losses(logits, labels)
+
+    def weigh(self, batch: Batch) -> Tensor:
+        """Pass on."""
+        return self.inner.weigh(batch)
+
+    def end_epoch(self, run: Run) -> None:
+        """Pass on."""
+        self.inner.end_epoch(run)
+
+    def finish(self, run: Run) -> nn.Module:
+        """Pass on."""
+        return self.inner.finish(run)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The wrapper's own state, with the inner weighter's under ``inner``."""
+        return {**super().state_dict(), "inner": self.inner.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore both."""
+        super().load_state_dict({name: v for name, v in state.items() if name != "inner"})
+        self.inner.load_state_dict(state["inner"])
+
+
+def register_weighter(name: str, cls: type[Weighter], **params: Any) -> None:
+    """Register a weighter class under ``name``; ``params`` replace defaults of its constructor."""
+    WEIGHTERS.add(name, (cls, params))
+
+
+def register_wrapper(name: str, cls: type[Wrapper]) -> None:
+    """Register a wrapper class: ``+name`` after a weighter's name puts it around that weighter."""
+    WRAPPERS.add(name, (cls, {}))
+
+
+def make_weighter(text: str, **params: Any) -> Weighter:
+    """A fresh weighter: ``name[param=value]+wrapper`` or ``path.py:Class[...]+wrapper``.
+
+    Raises:
+        BadSpec: it cannot be read, does not exist, or has no such parameter.
+    """
+    spec = parse(text)
+    given = tuple({**dict(spec.params), **params}.items())
+    own, weighter = _build(Spec(spec.name, given), *_weighter_class(spec.name))
+    wrappers = []
+    for wrapper in spec.wrappers:
+        written, weighter = _build(wrapper, *WRAPPERS.get(wrapper.name), inner=weighter)
+        wrappers.append(written)
+    weighter.spec = Spec(own.name, own.params, tuple(wrappers))
+    return weighter
+
+
+def spec_of(weighter: Weighter) -> Spec:
+    """The spec that rebuilds a weighter; its class name where it was not made from a spec."""
+    spec = getattr(weighter, "spec", None)
+    return spec if isinstance(spec, Spec) else Spec(type(weighter).__name__)
+
+
+def digest_of(weighter: Weighter) -> str:
+    """sha256 (hex) of the source files of a weighter and of all it wraps."""
+    classes = [type(weighter)]
+    while isinstance(weighter, Wrapper):
+        weighter = weighter.inner
+        classes.append(type(weighter))
+    return source_digest(*classes)
+
+
+def _weighter_class(name: str) -> tuple[type[Weighter], dict[str, Any]]:
+    if not is_file_spec(name):
+        found: tuple[type[Weighter], dict[str, Any]] = WEIGHTERS.get(name)
+        return found
+    cls = load_from_file(name)
+    if not (isinstance(cls, type) and issubclass(cls, Weighter)):
+        raise BadSpec(f"{name} is not a class derived from weightbench.Weighter")
+    return cls, {}
+
+
+def _build(
+    spec: Spec, cls: type[Weighter], preset: dict[str, Any], inner: Weighter | None = None
+) -> tuple[Spec, Weighter]:
+    first = () if inner is None else (inner,)
+    defaults = {**defaults_of(cls, skip=len(first)), **preset}
+    params = checked_params(spec.name, spec.params, defaults)
+    try:
+        weighter = cls(*first, **{**preset, **params})
+    except TypeError as error:
+        raise BadSpec(f"{spec.name} cannot be built: {error}") from error
+    return Spec(spec.name, differing(params, defaults)), weighter
