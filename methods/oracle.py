@@ -10,8 +10,8 @@ import weightbench as wb
 class Oracle(wb.Weighter):
     """``w_i`` proportional to ``1[label i is right] / count(right examples of its class)``.
 
-    Privileged: it sees the true labels, so it is shown and never ranked. Under label noise it trains
-    on the clean part; under class imbalance it undoes the imbalance.
+    Privileged: it sees the true labels, so it is shown and never ranked. Under label noise it
+    trains on the clean part; under class imbalance it undoes the imbalance.
     """
 
     privileged = True

@@ -17,12 +17,12 @@ def mlp(in_features: int, num_classes: int, hidden: Sequence[int] = (128, 128)) 
 
 
 def small_cnn(in_channels: int, num_classes: int) -> nn.Sequential:
-    """Two 3x3 convolutions of stride 2 for 8x8 images, then a linear layer."""
+    """Two 3x3 convolutions for 8x8 images, the first of stride 2, then a linear layer."""
     return nn.Sequential(
         nn.Conv2d(in_channels, 16, 3, stride=2, padding=1),
         nn.ReLU(),
-        nn.Conv2d(16, 32, 3, stride=2, padding=1),
+        nn.Conv2d(16, 32, 3, padding=1),
         nn.ReLU(),
         nn.Flatten(),
-        nn.Linear(32 * 2 * 2, num_classes),
+        nn.Linear(32 * 4 * 4, num_classes),
     )

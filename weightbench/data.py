@@ -42,7 +42,7 @@ class DataSet:
         """Check the arrays once, where the mistake is still easy to find."""
         if len(self.inputs) != len(self.labels) or self.labels.ndim != 1:
             raise BadData(
-                f"{self.name}: {self.inputs.shape} inputs and {self.labels.shape} labels do not match"
+                f"{self.name}: {self.inputs.shape} inputs do not match {self.labels.shape} labels"
             )
         if self.inputs.dtype not in (np.uint8, np.float32):
             raise BadData(f"{self.name}: inputs are {self.inputs.dtype}; use uint8 or float32")

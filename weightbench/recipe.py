@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -59,7 +60,7 @@ class Recipe:
         own = [p for p in model.parameters() if p.requires_grad]
         decayed = [p for p in own if self.weight_decay and p.ndim > 1]
         plain = [p for p in own if not self.weight_decay or p.ndim <= 1]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": decayed, "weight_decay": self.weight_decay},
             {"params": [*plain, *loss_parameters]},
         ]

@@ -31,7 +31,7 @@ _VERSION = re.compile(r"-v\d+$")
 
 
 class Registry(Generic[T]):
-    """All things of one kind by name; entry points are imported only when their name is asked for."""
+    """All things of one kind by name; an entry point is imported when its name is asked for."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -161,6 +161,8 @@ def source_digest(*things: Any) -> str:
     """sha256 (hex) over the source files that define ``things``; a changed file changes it."""
     digest = hashlib.sha256()
     for thing in things:
-        file = inspect.getsourcefile(thing)
+        while isinstance(thing, functools.partial):
+            thing = thing.func
+        file = inspect.getsourcefile(inspect.unwrap(thing))
         digest.update(Path(file).read_bytes() if file else repr(thing).encode())
     return digest.hexdigest()

@@ -55,7 +55,7 @@ class Run:
         side_steps: steps taken by side trainings (:meth:`fork`).
         num_classes: K.
         labels: (n,) int64, the training labels as given.
-        holdout: clean inputs and labels, for the weighter's use.
+        used_holdout: whether the clean hold-out was touched; noted, for tables tell the two apart.
         generator: the weighter's own random stream, the only randomness it may use.
         phases: seconds spent in ``setup``, ``begin``, ``train``, ``select``, ``finish``, ``test``.
     """
@@ -78,7 +78,9 @@ class Run:
         pools = [train, *(Pool.of(data, part, true[part], place) for part in clean)]
         if data.standardize:
             pools = [pool.standardized(by=train) for pool in pools]
-        sets = _Sets(*pools, torch.from_numpy(true[splits.train]).to(place))
+        train, holdout, select, test = pools
+        true_labels = torch.from_numpy(true[splits.train]).to(place)
+        sets = _Sets(train, holdout, select, test, true_labels)
         self._setup(task, seed, weighter or _ByHand(), sets, task.recipe, role="")
         self.phases["setup"] = time.perf_counter() - started
 
@@ -89,7 +91,7 @@ class Run:
         self._sets, self._role = sets, role
         self.device = sets.train.labels.device
         self.labels = sets.train.labels
-        self.holdout = (sets.holdout.inputs, sets.holdout.labels)
+        self.used_holdout = False
         self.num_classes = task.data.num_classes
         self.recipe = weighter.recipe(recipe)
         self.generator = torch_stream(task.name, role + "weighter", seed, str(spec_of(weighter)))
@@ -130,6 +132,20 @@ class Run:
             )
         return self._sets.true_labels
 
+    @property
+    def holdout(self) -> tuple[Tensor, Tensor]:
+        """Clean inputs and labels, for the weighter's use."""
+        pool = self._pool("holdout")
+        return pool.inputs, pool.labels
+
+    def _pool(self, on: str) -> Pool:
+        """The set a weighter asked for by name; the hidden ones are refused."""
+        if on not in ("train", "holdout"):
+            raise HiddenData(f"{on!r} is not for weighters; they may see 'train' and 'holdout'")
+        self.used_holdout |= on == "holdout"
+        pool: Pool = getattr(self._sets, on)
+        return pool
+
     def batch(self, index: Tensor) -> Batch:
         """The training examples ``index``, (b,) int64, as a batch."""
         return Batch(self, index, *self._sets.train.take(index))
@@ -144,11 +160,11 @@ class Run:
             yield self.batch(index)
 
     def clean_batch(self, size: int | None = None) -> Batch:
-        """The next hold-out mini-batch; ``recipe.clean_batch`` examples, or all where there are fewer.
+        """The next hold-out mini-batch: ``recipe.clean_batch`` examples, or all if there are fewer.
 
         ``index`` of that batch counts within the hold-out.
         """
-        size = min(size or self.recipe.clean_batch, len(self._sets.holdout))
+        size = min(size or self.recipe.clean_batch, len(self._pool("holdout")))
         if size not in self._clean_batches:
             self._clean_batches[size] = self._clean_epochs(size)
         batch = next(self._clean_batches[size])
@@ -164,9 +180,7 @@ class Run:
 
     def predict(self, model: nn.Module | None = None, on: str = "train") -> Tensor:
         """(n, K) outputs on the whole ``train`` or ``holdout`` set: no augmentation, no graph."""
-        if on not in ("train", "holdout"):
-            raise HiddenData(f"predict(on={on!r}): a weighter may see train and holdout")
-        return self._predict(model or self.model, getattr(self._sets, on))
+        return self._predict(model or self.model, self._pool(on))
 
     def fork(
         self,
@@ -189,20 +203,20 @@ class Run:
         Returns:
             The trained network, in evaluation mode.
         """
-        if on not in ("train", "holdout"):
-            raise HiddenData(f"fork(on={on!r}): a weighter may train on train and holdout")
         if weighter.privileged and not self.weighter.privileged:
             raise HiddenData("a side training cannot be privileged where its owner is not")
-        pool: Pool = getattr(self._sets, on)
+        pool = self._pool(on)
         true = self._sets.true_labels if on == "train" else pool.labels
         child = Run.__new__(Run)
         recipe = dataclasses.replace(self.recipe, steps=steps or self.recipe.steps)
         sets = dataclasses.replace(self._sets, train=pool, true_labels=true)
         child._setup(self.task, self.seed, weighter, sets, recipe, f"{self._role}{role}/")
         child.model = child.model if model is None else model
-        child._train(monitor=False)
+        child._train(child.unwatched())
+        model = child.finish()
         self.side_steps += child.steps_taken + child.side_steps
-        return child.finish()
+        self.used_holdout |= child.used_holdout
+        return model
 
     def new_model(self, role: str) -> nn.Module:
         """A second network of the task's kind, with its own initial parameters."""
@@ -241,13 +255,17 @@ class Run:
         if self.steps_taken < self.recipe.steps:
             raise Misuse(f"batches() ended after {self.steps_taken} of {self.recipe.steps} steps")
 
-    def _train(self, monitor: bool = True) -> None:
-        for batch in self._loop(monitor):
+    def unwatched(self) -> Iterator[Batch]:
+        """The loop without looks at the select split: for side trainings and for timing."""
+        return self._loop(monitor=False)
+
+    def _train(self, batches: Iterator[Batch]) -> None:
+        for batch in batches:
             self.step(self.weighter.weigh(batch))
 
     def train(self) -> nn.Module:
         """Run the whole loop with the run's own weighter and return the network to be judged."""
-        self._train()
+        self._train(iter(self))
         return self.finish()
 
     def step(self, weights: Tensor) -> None:
@@ -327,7 +345,7 @@ class Run:
         training = model.training
         model.eval()
         everything = torch.arange(len(pool), device=self.device)
-        outputs = [model(pool.take(part)[0]) for part in everything.split(_PREDICT_CHUNK)]
+        outputs = [model(pool.take(part)[0]) for part in torch.split(everything, _PREDICT_CHUNK)]
         model.train(training)
         return torch.cat(outputs)
 
@@ -348,4 +366,4 @@ def _shuffled(pool: Pool, size: int, generator: torch.Generator) -> Iterator[Ten
     n = len(pool)
     while True:
         order = torch.randperm(n, generator=generator).to(pool.labels.device)
-        yield from order[: n - n % size if n > size else n].split(size)
+        yield from torch.split(order[: n - n % size if n > size else n], size)

@@ -139,7 +139,7 @@ def checked_params(
 
 
 def _as_type_of(default: Value, value: Value, where: str) -> Value:
-    if default is None or value is None and default is None:
+    if default is None or (value is None and default is None):
         return value
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -153,5 +153,5 @@ def _as_type_of(default: Value, value: Value, where: str) -> Value:
 
 
 def differing(params: Mapping[str, Value], defaults: Mapping[str, Value]) -> Any:
-    """The sorted pairs of ``params`` that are not at their default: the canonical form of a spec."""
+    """The sorted pairs of ``params`` that are not at their default: the canonical form."""
     return tuple(sorted((name, v) for name, v in params.items() if defaults[name] != v))

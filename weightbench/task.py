@@ -116,7 +116,7 @@ class Task:
     holdout: PerClass | Total
     select: int
     model: Callable[[DataSet], nn.Module]
-    recipe: Recipe = Recipe()
+    recipe: Recipe = Recipe()  # noqa: RUF009 - immutable
     test: int = 0
     about: str = ""
 
@@ -162,7 +162,7 @@ class Task:
         return Splits(train, corrupted.labels, holdout, select, test, corrupted)
 
     def build_model(self, seed: int, role: str = "model") -> nn.Module:
-        """A fresh network whose initial parameters depend on the task, the seed and the role only."""
+        """A fresh network; its parameters depend on the task, the seed and the role only."""
         with seeded_globals(stream_seed(self.name, f"{role}/init", seed)):
             return self.model(self.data)
 

@@ -37,9 +37,10 @@ class Weighter(abc.ABC):
 
     privileged: bool = False
     negative: bool = False
+    spec: Spec | None = None  # what make_weighter built it from
 
-    def begin(self, run: Run) -> None:
-        """Prepare: class counts, a first training phase. Called once, before the optimiser is built."""
+    def begin(self, run: Run) -> None:  # noqa: B027 - a hook that may do nothing
+        """Prepare: class counts, a first training phase. Comes before the optimiser is built."""
 
     def parameters(self) -> Iterable[nn.Parameter]:
         """Parameters of the loss, trained with the model by its optimiser, without weight decay."""
@@ -54,7 +55,7 @@ class Weighter(abc.ABC):
         return run.epochs(run.recipe.batch_size)
 
     def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Loss of each example, (n, K) and (n,) to (n,); cross-entropy unless the method is a loss."""
+        """Loss of each example, (n, K) and (n,) to (n,); cross-entropy by default."""
         return F.cross_entropy(logits, labels, reduction="none")
 
     @abc.abstractmethod
@@ -64,7 +65,7 @@ class Weighter(abc.ABC):
         The step minimises ``sum_i w_i * loss_i``: uniform is ``1/n``.
         """
 
-    def end_epoch(self, run: Run) -> None:
+    def end_epoch(self, run: Run) -> None:  # noqa: B027 - a hook that may do nothing
         """Called after each pass-worth of steps."""
 
     def finish(self, run: Run) -> nn.Module:
@@ -160,10 +161,10 @@ def make_weighter(text: str, **params: Any) -> Weighter:
     """
     spec = parse(text)
     given = tuple({**dict(spec.params), **params}.items())
-    own, weighter = _build(Spec(spec.name, given), *_weighter_class(spec.name))
+    own, weighter = _build(Spec(spec.name, given), _weighter_class(spec.name))
     wrappers = []
     for wrapper in spec.wrappers:
-        written, weighter = _build(wrapper, *WRAPPERS.get(wrapper.name), inner=weighter)
+        written, weighter = _build(wrapper, WRAPPERS.get(wrapper.name), weighter)
         wrappers.append(written)
     weighter.spec = Spec(own.name, own.params, tuple(wrappers))
     return weighter
@@ -171,8 +172,7 @@ def make_weighter(text: str, **params: Any) -> Weighter:
 
 def spec_of(weighter: Weighter) -> Spec:
     """The spec that rebuilds a weighter; its class name where it was not made from a spec."""
-    spec = getattr(weighter, "spec", None)
-    return spec if isinstance(spec, Spec) else Spec(type(weighter).__name__)
+    return weighter.spec or Spec(type(weighter).__name__)
 
 
 def digest_of(weighter: Weighter) -> str:
@@ -195,13 +195,14 @@ def _weighter_class(name: str) -> tuple[type[Weighter], dict[str, Any]]:
 
 
 def _build(
-    spec: Spec, cls: type[Weighter], preset: dict[str, Any], inner: Weighter | None = None
+    spec: Spec, registered: tuple[type[Weighter], dict[str, Any]], *inner: Weighter
 ) -> tuple[Spec, Weighter]:
-    first = () if inner is None else (inner,)
-    defaults = {**defaults_of(cls, skip=len(first)), **preset}
+    """Build what ``spec`` names around ``inner``, if any; also the spec in canonical form."""
+    cls, preset = registered
+    defaults = {**defaults_of(cls, skip=len(inner)), **preset}
     params = checked_params(spec.name, spec.params, defaults)
     try:
-        weighter = cls(*first, **{**preset, **params})
+        weighter = cls(*inner, **{**preset, **params})
     except TypeError as error:
         raise BadSpec(f"{spec.name} cannot be built: {error}") from error
     return Spec(spec.name, differing(params, defaults)), weighter

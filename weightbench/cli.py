@@ -1,0 +1,219 @@
+"""The command line. Thin: each command reads its options and calls the room that does the work."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from weightbench import __version__
+from weightbench.errors import BadSpec, WeightbenchError
+from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS
+
+if TYPE_CHECKING:
+    from weightbench.evaluation import Grid, Limits
+    from weightbench.store import Store
+
+_INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """Every error of ours is one line on stderr; a wrong name or option exits with 2."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BadSpec as error:
+            self._say(error)
+            ctx.exit(2)
+        except WeightbenchError as error:
+            self._say(error)
+            ctx.exit(1)
+
+    @staticmethod
+    def _say(error: Exception) -> None:
+        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Compare example-weighting methods on the same corrupted data sets.
+
+    Plain `weightbench evaluate` trains the built-in methods on small embedded data sets and prints
+    a leaderboard in about a minute.
+    """
+
+
+@main.command()
+@click.option("--suite", help="A named evaluation; see `weightbench list suites`. [default: quick]")
+@click.option("--task", "tasks", multiple=True, help="A task instead of the suite's; repeatable.")
+@click.option(
+    "--weighter",
+    "weighters",
+    multiple=True,
+    help="A weighter instead of the suite's; repeatable. path.py:Class is one too.",
+)
+@click.option("--seeds", type=click.IntRange(min=1), help="How many seeds. [default: the suite's]")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=os.cpu_count() or 1,
+    show_default="one per core",
+    help="Trials at once, each in a process of its own; 0 runs them in this process.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option(
+    "--out",
+    default="runs",
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="Where records are kept; what is there is not run again.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    help="Seconds a trial may take.",
+)
+@click.option(
+    "--memory-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    show_default="an equal share",
+    help="GiB a worker may hold.",
+)
+def evaluate(
+    suite: str | None,
+    tasks: Sequence[str],
+    weighters: Sequence[str],
+    seeds: int | None,
+    workers: int,
+    device: str,
+    out: str,
+    time_limit: float,
+    memory_limit: float | None,
+) -> None:
+    """Train weighters on tasks over many seeds and print the leaderboard.
+
+    The anchors uniform and oracle always run. Records go to --out as they finish: Ctrl-C or a
+    crash loses only the trials in flight, and the same command goes on.
+    """
+    from weightbench import execution
+
+    execution.warm_up()
+    from weightbench.evaluation import Limits, plan_grid
+    from weightbench.store import Store
+
+    chosen = SUITES.get(suite or "quick")
+    share = execution.total_memory() * 0.9 / max(workers, 1)
+    limits = Limits(workers, time_limit, int(memory_limit * 2**30 if memory_limit else share))
+    store = Store(out)
+    grid = plan_grid(
+        tasks or chosen.tasks,
+        weighters or chosen.weighters,
+        seeds or chosen.seeds,
+        _usable_device(device),
+        store,
+    )
+    for damage in grid.damaged:
+        click.echo(f"damaged, set aside, run again: {damage}", err=True)
+    try:
+        lost = _run(grid, store, limits)
+    except KeyboardInterrupt:
+        click.echo("\nstopped; finished trials are kept, the same command goes on", err=True)
+        sys.exit(_INTERRUPTED)
+    _show(store, grid.tasks)
+    sys.exit(1 if lost or grid.damaged else 0)
+
+
+def _usable_device(device: str) -> str:
+    import torch
+
+    if device == "cpu" or (device == "cuda" and torch.cuda.is_available()):
+        return device
+    if device == "cuda":
+        raise BadSpec("--device cuda: torch finds no CUDA device here; use --device cpu")
+    raise BadSpec(f"--device {device}: expected cpu or cuda")
+
+
+def _run(grid: Grid, store: Store, limits: Limits) -> bool:
+    """Run what is missing under a progress bar; whether anything was lost."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from weightbench.evaluation import missing_costs, run_grid, run_probes
+    from weightbench.progress import CellReport, progress_bar
+
+    console = Console()
+    report = CellReport(grid)
+    failures = []
+    with progress_bar(console) as bar:
+        trials = bar.add_task("trials", total=len(grid.missing))
+        for record in run_grid(grid, store, limits):
+            bar.advance(trials)
+            if record.status != "ok":
+                failures.append(record)
+            for line in report.finished(record):
+                bar.console.print(line, highlight=False)
+        probes = missing_costs(grid, store)
+        costs = bar.add_task("costs", total=len(probes))
+        lost = len(failures)
+        for done in run_probes(probes, store, limits):
+            bar.advance(costs)
+            if isinstance(done, str):
+                lost += 1
+                bar.console.print(escape(done), highlight=False)
+    for record in failures:
+        name = f"{record.trial.weighter} on {record.trial.task}, seed {record.trial.seed}"
+        click.echo(f"{record.status}: {name}: {record.reason}", err=True)
+    return lost > 0
+
+
+def _show(store: Store, tasks: Sequence[str] | None = None) -> bool:
+    """Print the board of a store; whether all its files hold."""
+    from rich.console import Console
+
+    from weightbench.report import print_board
+    from weightbench.scoring import board
+
+    records, damaged = store.records()
+    costs, damaged_costs = store.costs()
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 160)  # a pipe has no width to fit
+    print_board(board(records, costs, tasks), console)
+    for damage in damaged + damaged_costs:
+        click.echo(f"damaged, left out: {damage}", err=True)
+    return not (damaged or damaged_costs)
+
+
+@main.command()
+@click.argument("runs", type=click.Path(file_okay=False), default="runs")
+def leaderboard(runs: str) -> None:
+    """Print the leaderboard of the records under RUNS."""
+    from weightbench.store import Store
+
+    if not _show(Store(runs)):
+        sys.exit(1)
+
+
+@main.command("list")
+@click.argument("kind", type=click.Choice(["tasks", "weighters", "wrappers", "suites"]))
+def list_names(kind: str) -> None:
+    """List the tasks, weighters, wrappers or suites that are installed."""
+    registries = {"tasks": TASKS, "weighters": WEIGHTERS, "wrappers": WRAPPERS, "suites": SUITES}
+    for name in registries[kind].names():
+        click.echo(name)
+
+
+@main.command()
+@click.argument("id_", metavar="ID")
+def show(id_: str) -> None:
+    """Show what a task, weighter, wrapper or suite is, its parameters and where it is defined."""
+    from weightbench.cards import card
+
+    click.echo(card(id_))

@@ -1,0 +1,151 @@
+"""The grid: what is asked for, what is there already, and running the rest into the store."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from weightbench.errors import WeightbenchError
+from weightbench.execution import in_processes, inline
+from weightbench.records import Cost, Record, Status, Trial
+from weightbench.scoring import LOWER, UPPER
+from weightbench.store import Damage, Store
+
+# Failures that another try may mend; the other states are results and stay.
+_TRY_AGAIN: tuple[Status, ...] = ("error", "timeout", "oom")
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a trial may use.
+
+    Attributes:
+        workers: processes at once; 0 runs everything in this process, without the other limits.
+        seconds: wall clock of one trial.
+        memory: bytes of data of one worker.
+    """
+
+    workers: int
+    seconds: float
+    memory: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """Every trial of an evaluation, and those still to be run.
+
+    Attributes:
+        trials: all of them.
+        missing: those without a record that stands.
+        damaged: files of the store that were set aside.
+    """
+
+    trials: tuple[Trial, ...]
+    missing: tuple[Trial, ...]
+    damaged: tuple[Damage, ...]
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks in the order they were asked for."""
+        return list(dict.fromkeys(trial.task for trial in self.trials))
+
+
+def plan_grid(
+    tasks: Sequence[str], weighters: Sequence[str], seeds: int, device: str, store: Store
+) -> Grid:
+    """Every weighter, and the two anchors, on every task over ``seeds`` seeds.
+
+    Raises:
+        BadSpec: a task or weighter cannot be read or does not exist.
+        StoreError: the store cannot be written.
+    """
+    from weightbench.trial import plan
+
+    anchored = [LOWER, *(w for w in weighters if w not in (LOWER, UPPER)), UPPER]
+    planned = {
+        trial.key: trial
+        for task in dict.fromkeys(tasks)
+        for weighter in anchored
+        for trial in plan(task, weighter, range(seeds), device)
+    }
+    store.create()
+    records, damaged = store.records()
+    for damage in damaged:
+        store.set_aside(damage)
+    stands = {record.trial.key for record in records if record.status not in _TRY_AGAIN}
+    missing = tuple(trial for key, trial in planned.items() if key not in stands)
+    return Grid(tuple(planned.values()), missing, tuple(damaged))
+
+
+def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:
+    """Run the missing trials; each record is in the store before it is yielded.
+
+    Raises:
+        StoreError: the disk refuses.
+    """
+    from weightbench.trial import failed, run_trial
+
+    if limits.workers == 0:
+        finished = inline(grid.missing, run_trial)
+    else:
+        finished = in_processes(
+            grid.missing,
+            run_trial,
+            failed,
+            workers=limits.workers,
+            seconds=limits.seconds,
+            memory=limits.memory,
+        )
+    for _, outcome in finished:
+        store.put(outcome.record, outcome.predictions)
+        yield outcome.record
+
+
+def missing_costs(grid: Grid, store: Store) -> list[Trial]:
+    """One trial for each (task, weighter) that was run without failure and not yet probed."""
+    records, _ = store.records()
+    costs, damaged = store.costs()
+    for damage in damaged:
+        store.set_aside(damage)
+    known = {cost.trial.key for cost in costs}
+    fine = {(r.trial.task, r.trial.weighter) for r in records if r.status == "ok"}
+    firsts: dict[tuple[str, str], Trial] = {}
+    for trial in grid.trials:
+        name = (trial.task, trial.weighter)
+        if name in fine and name not in firsts:
+            firsts[name] = trial.model_copy(update={"seed": 0})
+    return [trial for trial in firsts.values() if trial.key not in known]
+
+
+def run_probes(trials: Sequence[Trial], store: Store, limits: Limits) -> Iterator[Trial | str]:
+    """Probe one after another, nothing else running; yields the trial, or why it has no cost.
+
+    Raises:
+        StoreError: the disk refuses.
+    """
+    if limits.workers == 0:
+        finished = inline(trials, probe_trial)
+    else:
+        finished = in_processes(
+            trials, probe_trial, _no_cost, workers=1, seconds=limits.seconds, memory=limits.memory
+        )
+    for trial, cost in finished:
+        if isinstance(cost, Cost):
+            store.put_cost(cost)
+            yield trial
+        else:
+            yield f"no cost of {trial.weighter} on {trial.task}: {cost}"
+
+
+def probe_trial(trial: Trial) -> Cost | str:
+    """The cost of a trial's weighter beside the lower anchor, or why there is none."""
+    from weightbench.cost import probe
+
+    try:
+        return probe(trial, LOWER)
+    except (WeightbenchError, RuntimeError, StopIteration) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _no_cost(trial: Trial, status: Status, reason: str) -> Cost | str:
+    return f"{status}: {reason}"

@@ -1,0 +1,187 @@
+"""A folder of records. Files are written whole or not at all, and checked on reading."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightbench.errors import RecordError, StoreError
+from weightbench.records import Cost, Record, Trial, read_cost, read_record
+
+T = TypeVar("T")
+Predictions = dict[str, NDArray[np.int64]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Damage:
+    """A file that is not what it should be, and why."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+def pack(predictions: Predictions) -> bytes:
+    """Predicted classes by name as a compressed npz, in the smallest type that holds them."""
+    buffer = io.BytesIO()
+    smallest = {
+        name: p.astype(np.min_scalar_type(p.max(initial=0))) for name, p in predictions.items()
+    }
+    np.savez_compressed(buffer, allow_pickle=False, **smallest)
+    return buffer.getvalue()
+
+
+def checksum(predictions: Predictions) -> str:
+    """sha256 (hex) over names and predicted classes, whatever their integer type."""
+    digest = hashlib.sha256()
+    for name in sorted(predictions):
+        digest.update(name.encode() + b"\0" + predictions[name].astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
+class Store:
+    """Records under ``root``: ``records/``, ``predictions/`` and ``costs/``, named by trial key."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+
+    def create(self) -> None:
+        """Make the folders and see that they can be written.
+
+        Raises:
+            StoreError: they cannot.
+        """
+        with self._writing(self.root):
+            for name in ("records", "predictions", "costs"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe-{os.getpid()}"
+            probe.write_bytes(b"weightbench")
+            probe.unlink()
+
+    def put(self, record: Record, predictions: Predictions | None = None) -> None:
+        """Keep a record; its predictions first, so that no record is without them.
+
+        Raises:
+            StoreError: the disk refuses; what was there before is as it was.
+        """
+        if predictions is not None:
+            self._write(self._path("predictions", record.trial), pack(predictions))
+        text = record.model_dump_json(indent=1)
+        self._write(self._path("records", record.trial), text.encode())
+
+    def put_cost(self, cost: Cost) -> None:
+        """Keep a cost record.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        self._write(self._path("costs", cost.trial), cost.model_dump_json(indent=1).encode())
+
+    def records(self) -> tuple[list[Record], list[Damage]]:
+        """All records that hold, and the files that do not.
+
+        Raises:
+            StoreError: there is no such folder.
+        """
+        return self._load("records", self._read_record)
+
+    def costs(self) -> tuple[list[Cost], list[Damage]]:
+        """All cost records that hold, and the files that do not.
+
+        Raises:
+            StoreError: there is no such folder.
+        """
+        return self._load("costs", self._read_cost)
+
+    def predictions(self, record: Record) -> Predictions:
+        """The predictions kept beside ``record``.
+
+        Raises:
+            RecordError: they are missing, unreadable or not those of the record.
+        """
+        path = self._path("predictions", record.trial)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                found = {name: archive[name].astype(np.int64) for name in archive.files}
+        except Exception as error:
+            raise RecordError(f"{path} cannot be read: {error}") from error
+        if record.training is None or checksum(found) != record.training.predictions:
+            raise RecordError(f"{path} does not hold the predictions its record was made with")
+        return found
+
+    def set_aside(self, damage: Damage) -> Path:
+        """Move a damaged file to ``damaged/``, so that its trial can run again; nothing is deleted.
+
+        Raises:
+            StoreError: it cannot be moved.
+        """
+        target = self.root / "damaged" / damage.path.name
+        with self._writing(target):
+            target.parent.mkdir(exist_ok=True)
+            damage.path.replace(target)
+        return target
+
+    def _path(self, folder: str, trial: Trial) -> Path:
+        return self.root / folder / f"{trial.key}.{'npz' if folder == 'predictions' else 'json'}"
+
+    def _load(self, folder: str, read: Callable[[Path], T]) -> tuple[list[T], list[Damage]]:
+        if not self.root.is_dir():
+            raise StoreError(f"there are no records at {self.root}: no such folder")
+        good: list[T] = []
+        bad: list[Damage] = []
+        for path in sorted((self.root / folder).glob("*.json")):
+            try:
+                good.append(read(path))
+            except (RecordError, OSError) as error:
+                bad.append(Damage(path, str(error)))
+        return good, bad
+
+    def _read_record(self, path: Path) -> Record:
+        record = read_record(path.read_bytes())
+        _check_name(path, record.trial)
+        if record.training and not self._path("predictions", record.trial).exists():
+            raise RecordError("its predictions are missing")
+        return record
+
+    def _read_cost(self, path: Path) -> Cost:
+        cost = read_cost(path.read_bytes())
+        _check_name(path, cost.trial)
+        return cost
+
+    def _write(self, path: Path, content: bytes) -> None:
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with self._writing(path):
+            try:
+                with temporary.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {path}: {error.strerror}; finished trials are kept, and the same "
+                "command goes on once there is room"
+            ) from error
+
+
+def _check_name(path: Path, trial: Trial) -> None:
+    if path.stem != trial.key:
+        raise RecordError(f"it is named after another trial than the one it holds ({trial.key})")

@@ -1,0 +1,136 @@
+"""One (task, weighter, seed) in, one record out, whatever happens in between."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import traceback
+from collections.abc import Iterable
+
+import torch
+
+from weightbench.errors import BadSpec, Diverged
+from weightbench.provenance import provenance
+from weightbench.records import Record, Status, Training, Trial
+from weightbench.run import Run
+from weightbench.store import Predictions, checksum
+from weightbench.task import make_task
+from weightbench.weighter import digest_of, make_weighter, spec_of
+
+_REASON_LENGTH = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """A record and the predictions to be kept beside it."""
+
+    record: Record
+    predictions: Predictions | None = None
+
+
+def plan(task: str, weighter: str, seeds: Iterable[int], device: str) -> list[Trial]:
+    """The trials of one weighter on one task, with specs in their canonical form.
+
+    Raises:
+        BadSpec: either cannot be read or does not exist.
+    """
+    made, rule = make_task(task), make_weighter(weighter)
+    return [
+        Trial(
+            task=made.name,
+            fingerprint=made.fingerprint,
+            weighter=str(spec_of(rule)),
+            source=digest_of(rule),
+            privileged=rule.privileged,
+            seed=seed,
+            device=device,
+        )
+        for seed in seeds
+    ]
+
+
+def run_trial(trial: Trial) -> Outcome:
+    """Train and test; a failure of any kind becomes a record too."""
+    try:
+        return _run(trial)
+    except Diverged as error:
+        return failed(trial, "diverged", str(error))
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        return failed(trial, "oom", f"out of memory: {error or type(error).__name__}")
+    except (Exception, SystemExit) as error:
+        if "can't allocate memory" in str(error):
+            return failed(trial, "oom", _where(error))
+        return failed(trial, "error", _where(error))
+
+
+def failed(trial: Trial, status: Status, reason: str) -> Outcome:
+    """The record of a trial that gave no number."""
+    line = " ".join(reason.split())[:_REASON_LENGTH] or status
+    return Outcome(
+        Record(
+            trial=trial,
+            status=status,
+            reason=line,
+            provenance=provenance(trial.device),
+            finished=_now(),
+        )
+    )
+
+
+def _run(trial: Trial) -> Outcome:
+    task, weighter = make_task(trial.task), make_weighter(trial.weighter)
+    if task.fingerprint != trial.fingerprint or digest_of(weighter) != trial.source:
+        raise BadSpec("the source changed after the evaluation had started; start it again")
+    run = Run(task, trial.seed, weighter=weighter, device=trial.device)
+    run.train()
+    predictions: Predictions = {
+        "last": run.test_predictions().cpu().numpy(),
+        "selected": run.test_predictions(selected=True).cpu().numpy(),
+    }
+    record = Record(
+        trial=trial,
+        status="ok",
+        training=_training(run, predictions),
+        provenance=provenance(trial.device),
+        finished=_now(),
+    )
+    return Outcome(record, predictions)
+
+
+def _training(run: Run, predictions: Predictions) -> Training:
+    splits, data = run.splits, run.task.data
+    truth = data.labels[splits.test]
+    parts = {name: getattr(splits, name) for name in ("train", "holdout", "select", "test")}
+    return Training(
+        accuracy=float((predictions["last"] == truth).mean()),
+        selected_accuracy=float((predictions["selected"] == truth).mean()),
+        chance=1 / data.num_classes,
+        realised_noise=splits.corrupted.rate,
+        sizes={name: len(part) for name, part in parts.items()},
+        checksums={
+            "data": data.sha256,
+            "corruption": splits.corrupted.sha256,
+            "splits": splits.sha256,
+        },
+        used_holdout=run.used_holdout,
+        steps=run.steps_taken,
+        side_steps=run.side_steps,
+        phases=run.phases,
+        select_curve=run.select_accuracy,
+        predictions=checksum(predictions),
+    )
+
+
+def _where(error: BaseException) -> str:
+    """The error in one line, with the innermost line of code that is not a library's."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "site-packages" not in frame.filename and not frame.filename.startswith("<")
+    ]
+    place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
