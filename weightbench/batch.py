@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from weightbench.alignment import Way, align
-from weightbench.errors import BadWeights
+from weightbench.errors import BadWeights, Diverged
 
 if TYPE_CHECKING:
     from weightbench.run import Run
@@ -117,28 +116,20 @@ class Batch:
 
     def backward(self, weights: Tensor) -> Tensor:
         """Accumulate the gradient of ``sum_i weights_i * losses_i``; returns that sum, detached."""
-        total = torch.dot(weights, self.losses)
+        losses = self.losses
         if self._update is None:
-            total.backward()  # type: ignore[no-untyped-call]
+            # The gradient of the weighted sum, without forming the sum in the graph.
+            losses.backward(weights)  # type: ignore[no-untyped-call]
         else:
             self._update(weights)
-        return total.detach()
+        return torch.dot(weights, losses.detach())
 
 
-def usable(weights: Tensor, batch: Batch, *, negative: bool, values: bool = True) -> Tensor:
-    """``weights`` ready for a step.
-
-    Args:
-        weights: what a weighter returned.
-        batch: what it was asked to weigh.
-        negative: whether weights may be negative.
-        values: whether to look at the values, which stalls a GPU.
-
-    Returns:
-        (n,) float32, detached.
+def usable(weights: Tensor, batch: Batch) -> Tensor:
+    """``weights`` in the form a step takes, (n,) float32, detached; see :func:`explain` for values.
 
     Raises:
-        BadWeights: not a tensor, wrong shape, device or type, not finite, or negative.
+        BadWeights: not a tensor, or of the wrong shape, device or type.
     """
     if not isinstance(weights, Tensor):
         raise BadWeights(f"weigh returned a {type(weights).__name__}; expected a tensor")
@@ -151,18 +142,22 @@ def usable(weights: Tensor, batch: Batch, *, negative: bool, values: bool = True
         raise BadWeights(f"weights are on {weights.device}; the batch is on {batch.labels.device}")
     if not weights.is_floating_point():
         raise BadWeights(f"weights are {weights.dtype}; use .float()")
-    weights = weights.detach().to(torch.float32)
-    if values:
-        low, high = (bound.item() for bound in torch.aminmax(weights))
-        if not (math.isfinite(low) and math.isfinite(high)):
-            bad = weights[~weights.isfinite()]
-            raise BadWeights(
-                f"{len(bad)} of {len(weights)} weights are not finite ({bad[0].item()}) "
-                f"at step {batch.step}"
-            )
-        if low < 0 and not negative:
-            raise BadWeights(
-                f"a weight is {low:.3g} at step {batch.step}; clamp it (weightbench.normalize) "
-                "or declare negative = True"
-            )
-    return weights
+    if weights.requires_grad:
+        weights = weights.detach()
+    return weights if weights.dtype == torch.float32 else weights.float()
+
+
+def explain(weights: Tensor, batch: Batch) -> None:
+    """Say why a step on ``weights`` cannot be: its weighted loss was not finite.
+
+    Raises:
+        BadWeights: because of the weights.
+        Diverged: because of the losses.
+    """
+    bad = weights[~weights.isfinite()]
+    if len(bad):
+        raise BadWeights(
+            f"{len(bad)} of {len(weights)} weights are not finite ({bad[0].item()}) "
+            f"at step {batch.step}"
+        )
+    raise Diverged(f"the loss is not finite at step {batch.step}")

@@ -69,9 +69,9 @@ class _Steps:
 
     def _held_bytes(self) -> int:
         assert self.run.optimizer is not None
-        held = [*self.run.model.parameters(), *self.run.model.buffers()]
+        held: list[Tensor] = [*self.run.model.parameters(), *self.run.model.buffers()]
         held += [t for t in tree_leaves(self.run.optimizer.state_dict()) if isinstance(t, Tensor)]
-        return sum(int(t.nbytes) for t in held)
+        return sum(int(t.untyped_storage().nbytes()) for t in held)
 
     def _synchronize(self) -> None:
         if self.run.device.type == "cuda":

@@ -20,8 +20,12 @@ def print_board(board: Board, console: Console) -> None:
         table.add_column(f"acc {letter}", justify="right", no_wrap=True)
     for name in ("time x", "FLOP x", "mem x", "failed"):
         table.add_column(name, justify="right", no_wrap=True)
-    for row in board.rows:
-        table.add_row(*_cells(row, board), style="dim" if row.privileged else None)
+    for title, used_holdout in (("noisy data only", False), ("with clean data", True)):
+        rows = [row for row in board.rows if row.used_holdout == used_holdout]
+        if rows:
+            table.add_row("", title, style="italic")
+        for row in rows:
+            table.add_row(*_cells(row, board), style="dim" if row.privileged else None)
     console.print(table)
     console.print()
     for letter, task in zip(letters, board.tasks, strict=True):

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from weightbench.batch import Batch, usable
+from weightbench.batch import Batch, explain, usable
 from weightbench.data import Pool
-from weightbench.errors import Diverged, HiddenData, Misuse
+from weightbench.errors import BadWeights, HiddenData, Misuse
 from weightbench.recipe import Recipe
 from weightbench.streams import torch_stream
 from weightbench.task import Task
@@ -282,15 +282,24 @@ class Run:
         batch, optimizer = self._batch, self.optimizer
         if batch is None or optimizer is None:
             raise Misuse("run.step(weights) belongs inside `for batch in run:`, once per batch")
-        look = self.steps_taken % self._check_every == 0
-        weights = usable(weights, batch, negative=self.weighter.negative, values=look)
+        weights = usable(weights, batch)
         optimizer.zero_grad()
         loss = batch.backward(weights)
-        if look and not math.isfinite(loss.item()):
-            raise Diverged(f"the loss is {loss.item()} at step {self.steps_taken}")
+        if self.steps_taken % self._check_every == 0:
+            self._check(weights, loss, batch)
         optimizer.step()
         self.steps_taken += 1
         self._batch = None
+
+    def _check(self, weights: Tensor, loss: Tensor, batch: Batch) -> None:
+        """Look at values; a weight that is not finite shows in the loss, so two looks do."""
+        if not math.isfinite(loss.item()):
+            explain(weights, batch)
+        if not self.weighter.negative and (low := weights.min().item()) < 0:
+            raise BadWeights(
+                f"a weight is {low:.3g} at step {batch.step}; clamp it (weightbench.normalize) "
+                "or declare negative = True"
+            )
 
     def _decay(self) -> None:
         assert self.optimizer is not None

@@ -69,11 +69,13 @@ class CostRatios:
 class Row:
     """One weighter: its place, skill over all tasks, and cells by task.
 
+    ``used_holdout`` says whether it touched the clean hold-out anywhere.
     ``rank`` is None for privileged weighters and where a task is missing.
     """
 
     weighter: str
     privileged: bool
+    used_holdout: bool
     rank: int | None
     skill: Interval | None
     cells: Mapping[str, Cell]
@@ -156,13 +158,15 @@ def _same_code(one: Record, other: Record) -> bool:
 
 
 def _table(records: Sequence[Record]) -> pd.DataFrame:
-    columns = ["task", "weighter", "privileged", "seed", "failed", "accuracy"]
+    columns = ["task", "weighter", "privileged", "holdout", "seed", "failed", "accuracy"]
     rows = []
     chance = {r.trial.task: r.training.chance for r in records if r.training}
     for r in records:
         accuracy = r.training.accuracy if r.training else chance.get(r.trial.task, 0.0)
         t = r.trial
-        rows.append((t.task, t.weighter, t.privileged, t.seed, r.training is None, accuracy))
+        holdout = r.training is not None and r.training.used_holdout
+        failed = r.training is None
+        rows.append((t.task, t.weighter, t.privileged, holdout, t.seed, failed, accuracy))
     table: pd.DataFrame = pd.DataFrame(rows, columns=columns).sort_values("seed", kind="stable")
     return table
 
@@ -224,7 +228,8 @@ def _row(
             means.append(anchors[task].skill(np.array([mean])))
             draws.append(anchors[task].skill(resampled))
     skill = interval(float(np.mean(means)), np.mean(draws, axis=0)) if means else None
-    return Row(weighter, bool(group["privileged"].any()), None, skill, cells, cost)
+    privileged, holdout = bool(group["privileged"].any()), bool(group["holdout"].any())
+    return Row(weighter, privileged, holdout, None, skill, cells, cost)
 
 
 def _ranked(rows: Sequence[Row]) -> list[Row]:
@@ -243,39 +248,43 @@ def _cost(
     costs: Iterable[Cost], kept: Sequence[Record], weighter: str, tasks: Sequence[str]
 ) -> CostRatios | None:
     current = {(r.trial.task, r.trial.fingerprint, r.trial.source) for r in kept}
-    own = [
-        cost
+    wholes = [
+        whole
         for cost in costs
         if cost.trial.weighter == weighter
         and cost.trial.task in tasks
         and (cost.trial.task, cost.trial.fingerprint, cost.trial.source) in current
+        and (whole := _whole_training(cost, kept))
     ]
-    whole = [_whole_training(cost, kept) for cost in own]
-    if not own:
+    if not wholes:
         return None
-    flops = [whole_flops for _, _, _, whole_flops in whole if whole_flops is not None]
+    flops = [whole.flops for whole in wholes if whole.flops is not None]
     return CostRatios(
-        *(_geometric([ratios[i] for ratios in whole]) for i in range(3)),
-        _geometric(flops) if len(flops) == len(own) else None,
-        _geometric([cost.memory_ratio for cost in own]),
+        time=_geometric([whole.time for whole in wholes]),
+        time_low=_geometric([whole.time_low for whole in wholes]),
+        time_high=_geometric([whole.time_high for whole in wholes]),
+        flops=_geometric(flops) if len(flops) == len(wholes) else None,
+        memory=_geometric([whole.memory for whole in wholes]),
     )
 
 
-def _whole_training(cost: Cost, kept: Sequence[Record]) -> tuple[float, float, float, float | None]:
-    """Time (median, quartiles) and FLOP ratios of all steps, those of side trainings as plain."""
+def _whole_training(cost: Cost, kept: Sequence[Record]) -> CostRatios | None:
+    """What a probed step means for a whole training on its task; None where none was finished."""
     steps = {
         r.trial.weighter: (r.training.steps, r.training.side_steps)
         for r in kept
         if r.training and r.trial.task == cost.trial.task
     }
+    if cost.trial.weighter not in steps:
+        return None
     own, side = steps[cost.trial.weighter]
     plain = steps.get(LOWER, (own, 0))[0]
-    flops = cost.flop_ratio
-    return (
-        (own * cost.time_ratio + side) / plain,
-        (own * cost.time_low + side) / plain,
-        (own * cost.time_high + side) / plain,
-        None if flops is None else (own * flops + side) / plain,
+    return CostRatios(
+        time=(own * cost.time_ratio + side) / plain,
+        time_low=(own * cost.time_low + side) / plain,
+        time_high=(own * cost.time_high + side) / plain,
+        flops=None if cost.flop_ratio is None else (own * cost.flop_ratio + side) / plain,
+        memory=cost.memory_ratio,
     )
 
 

@@ -1,0 +1,74 @@
+"""What the engine costs beside a loop written by hand, and what two workers gain."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import weightbench as wb
+from tests.benchmarks.conftest import report
+from tests.benchmarks.interleaved import ratio
+
+STEPS = 100_000  # more than any benchmark takes
+
+
+def engine_step(task: wb.Task) -> Callable[[], None]:
+    """One step of `uniform` through the engine."""
+    run = task.reset(0, weighter=wb.make_weighter("uniform"))
+    batches = run.unwatched()
+
+    def step() -> None:
+        batch = next(batches)
+        run.step(run.weighter.weigh(batch))
+
+    return step
+
+
+def bare_step(task: wb.Task) -> Callable[[], None]:
+    """The same step as anyone would write it: index, forward, mean loss, backward, SGD."""
+    splits, recipe = task.split(0), task.recipe
+    inputs = torch.from_numpy(task.data.inputs[splits.train])
+    labels = torch.from_numpy(splits.given)
+    model = task.build_model(0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=recipe.momentum)
+    order: list[torch.Tensor] = []
+
+    def step() -> None:
+        if not order:
+            order.extend(torch.split(torch.randperm(len(labels)), recipe.batch_size)[:-1])
+        index = order.pop()
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(inputs[index]), labels[index])
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
+
+
+@pytest.mark.parametrize("name", ["digits-background-flip-v0", "digits-uniform-flip-v0"])
+def test_uniform_step_beside_a_bare_loop(benchmark: Any, name: str) -> None:
+    task = wb.make_task(name, steps=STEPS)
+    engine, bare = engine_step(task), bare_step(task)
+    benchmark.pedantic(engine, rounds=50, iterations=10, warmup_rounds=2)
+    report(f"engine step / bare step, {name}", ratio(engine, bare, pairs=200, block=20))
+
+
+def test_two_workers_beside_one(benchmark: Any, tmp_path: Path) -> None:
+    """Whole commands, so that starting up counts."""
+    times = {1: 0.0, 2: 0.0}
+    for workers in times:
+        out = str(tmp_path / str(workers))
+        command = [sys.executable, "-m", "weightbench", "evaluate", "--workers", str(workers)]
+        started = time.perf_counter()
+        subprocess.run([*command, "--out", out], check=True, stdout=subprocess.DEVNULL)
+        times[workers] = time.perf_counter() - started
+    benchmark.pedantic(lambda: None)
+    report("quick suite, one worker / two workers", f"{times[1] / times[2]:.2f}")
