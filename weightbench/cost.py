@@ -65,7 +65,8 @@ class _Steps:
             return int(torch.cuda.max_memory_allocated(self.run.device))
         with LiveBytes() as live:
             self.step()
-        return self._held_bytes() + live.peak
+        peak: int = live.peak
+        return self._held_bytes() + peak
 
     def _held_bytes(self) -> int:
         assert self.run.optimizer is not None
@@ -87,8 +88,8 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.now = 0
-        self.peak = 0
+        self.now: int = 0
+        self.peak: int = 0
         self._seen: dict[int, weakref.finalize[Any, Any]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -92,7 +92,7 @@ class Pool:
 
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Float inputs and labels of the examples ``index``, (b,) int64 on the pool's device."""
-        inputs = self.inputs[index]
+        inputs = self.inputs.index_select(0, index)
         if inputs.dtype == torch.uint8:
             inputs = inputs.float().div_(255)
-        return inputs, self.labels[index]
+        return inputs, self.labels.index_select(0, index)

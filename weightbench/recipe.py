@@ -65,5 +65,8 @@ class Recipe:
             {"params": [*plain, *loss_parameters]},
         ]
         return torch.optim.SGD(
-            [group for group in groups if group["params"]], lr=self.lr, momentum=self.momentum
+            [group for group in groups if group["params"]],
+            lr=self.lr,
+            momentum=self.momentum,
+            fused=True,  # one kernel for all parameters
         )

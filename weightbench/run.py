@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import dataclasses
 import itertools
 import math
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,14 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from weightbench.batch import Batch, explain, usable
+from weightbench.clock import PhaseClock
 from weightbench.data import Pool
 from weightbench.errors import BadWeights, HiddenData, Misuse
 from weightbench.recipe import Recipe
+from weightbench.sets import Sets, accuracy, predict, shuffled
 from weightbench.streams import torch_stream
 from weightbench.task import Task
 from weightbench.weighter import Weighter, spec_of
 
-_PREDICT_CHUNK = 2000  # examples a forward pass when a whole set is predicted
 _CHECK_EVERY_ON_GPU = 50  # steps between looks at the loss where a look stalls the device
 
 
@@ -31,17 +30,6 @@ class _ByHand(Weighter):
 
     def weigh(self, batch: Batch) -> Tensor:
         raise Misuse("this run has no weighter: call run.step(weights)")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Sets:
-    """What is on the device; the last three belong to the engine and the scorer."""
-
-    train: Pool
-    holdout: Pool
-    select: Pool
-    test: Pool
-    true_labels: Tensor
 
 
 class Run:
@@ -57,7 +45,6 @@ class Run:
         labels: (n,) int64, the training labels as given.
         used_holdout: whether the clean hold-out was touched; noted, for tables tell the two apart.
         generator: the weighter's own random stream, the only randomness it may use.
-        phases: seconds spent in ``setup``, ``begin``, ``train``, ``select``, ``finish``, ``test``.
     """
 
     def __init__(
@@ -68,27 +55,24 @@ class Run:
         weighter: Weighter | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
-        started = time.perf_counter()
-        place = torch.device(device)
-        splits, data = task.split(seed), task.data
-        true = data.labels
-        self.splits = splits
-        train = Pool.of(data, splits.train, splits.given, place)
-        clean = (splits.holdout, splits.select, splits.test)
-        pools = [train, *(Pool.of(data, part, true[part], place) for part in clean)]
-        if data.standardize:
-            pools = [pool.standardized(by=train) for pool in pools]
-        train, holdout, select, test = pools
-        true_labels = torch.from_numpy(true[splits.train]).to(place)
-        sets = _Sets(train, holdout, select, test, true_labels)
-        self._setup(task, seed, weighter or _ByHand(), sets, task.recipe, role="")
-        self.phases["setup"] = time.perf_counter() - started
+        clock = PhaseClock(torch.device(device))
+        with clock.phase("setup"):
+            self.splits = task.split(seed)
+            sets = Sets.of(task, self.splits, torch.device(device))
+            self._setup(task, seed, weighter or _ByHand(), sets, task.recipe, clock, role="")
 
     def _setup(
-        self, task: Task, seed: int, weighter: Weighter, sets: _Sets, recipe: Recipe, role: str
+        self,
+        task: Task,
+        seed: int,
+        weighter: Weighter,
+        sets: Sets,
+        recipe: Recipe,
+        clock: PhaseClock,
+        role: str,
     ) -> None:
         self.task, self.seed, self.weighter = task, seed, weighter
-        self._sets, self._role = sets, role
+        self._sets, self._clock, self._role = sets, clock, role
         self.device = sets.train.labels.device
         self.labels = sets.train.labels
         self.used_holdout = False
@@ -99,9 +83,6 @@ class Run:
         self._clean_order = torch_stream(task.name, role + "clean", seed)
         self._clean_batches: dict[int, Iterator[Batch]] = {}
         self.model = task.build_model(seed, role + "model").to(self.device)
-        self.phases: dict[str, float] = dict.fromkeys(
-            ("setup", "begin", "train", "select", "finish", "test"), 0.0
-        )
         self.steps_taken = self.side_steps = 0
         self.loss_parameters: list[nn.Parameter] = []
         self.optimizer: torch.optim.Optimizer | None = None
@@ -156,7 +137,7 @@ class Run:
         Batches have ``size`` examples; what is left over at the end of a pass sits out, and a set
         smaller than ``size`` is one batch. The order does not depend on the weighter.
         """
-        for index in _shuffled(self._sets.train, size, self._order):
+        for index in shuffled(self._sets.train, size, self._order):
             yield self.batch(index)
 
     def clean_batch(self, size: int | None = None) -> Batch:
@@ -175,12 +156,12 @@ class Run:
         pool = self._sets.holdout
         whole = torch.arange(len(pool), device=self.device)
         orders = itertools.repeat(whole) if size == len(pool) else None
-        for index in orders or _shuffled(pool, size, self._clean_order):
+        for index in orders or shuffled(pool, size, self._clean_order):
             yield Batch(self, index, *pool.take(index))
 
     def predict(self, model: nn.Module | None = None, on: str = "train") -> Tensor:
         """(n, K) outputs on the whole ``train`` or ``holdout`` set: no augmentation, no graph."""
-        return self._predict(model or self.model, self._pool(on))
+        return predict(model or self.model, self._pool(on))
 
     def fork(
         self,
@@ -210,13 +191,19 @@ class Run:
         child = Run.__new__(Run)
         recipe = dataclasses.replace(self.recipe, steps=steps or self.recipe.steps)
         sets = dataclasses.replace(self._sets, train=pool, true_labels=true)
-        child._setup(self.task, self.seed, weighter, sets, recipe, f"{self._role}{role}/")
+        clock = PhaseClock(self.device)  # its time is part of the phase it is called from
+        child._setup(self.task, self.seed, weighter, sets, recipe, clock, f"{self._role}{role}/")
         child.model = child.model if model is None else model
         child._train(child.unwatched())
         model = child.finish()
         self.side_steps += child.steps_taken + child.side_steps
         self.used_holdout |= child.used_holdout
         return model
+
+    @property
+    def phases(self) -> dict[str, float]:
+        """Seconds spent in ``setup``, ``begin``, ``train``, ``select``, ``finish``, ``test``."""
+        return dict(self._clock.seconds)
 
     def new_model(self, role: str) -> nn.Module:
         """A second network of the task's kind, with its own initial parameters."""
@@ -230,28 +217,25 @@ class Run:
     def _loop(self, monitor: bool) -> Iterator[Batch]:
         if self.optimizer is not None:
             raise Misuse("this run has been trained; task.reset(seed) starts another")
-        with self._phase("begin"):
+        with self._clock.phase("begin"):
             self.model.train()
             self.weighter.begin(self)
             self.loss_parameters = list(self.weighter.parameters())
             self.optimizer = self.recipe.optimizer(self.model, self.loss_parameters)
         decays, epoch = self.recipe.decay_steps(), self._steps_an_epoch()
         looks = self.recipe.evaluation_steps() if monitor else frozenset()
-        started = time.perf_counter()
-        for batch in itertools.islice(self.weighter.batches(self), self.recipe.steps):
-            self._batch = batch
-            yield batch
-            if self._batch is not None:
-                raise Misuse("a batch was passed over: call run.step(weights) once for each")
-            if self.steps_taken % epoch == 0:
-                self.weighter.end_epoch(self)
-            if self.steps_taken in decays:
-                self._decay()
-            if self.steps_taken in looks:
-                self.phases["train"] += self._since(started)
-                self._look()
-                started = time.perf_counter()
-        self.phases["train"] += self._since(started)
+        with self._clock.phase("train"):
+            for batch in itertools.islice(self.weighter.batches(self), self.recipe.steps):
+                self._batch = batch
+                yield batch
+                if self._batch is not None:
+                    raise Misuse("a batch was passed over: call run.step(weights) once for each")
+                if self.steps_taken % epoch == 0:
+                    self.weighter.end_epoch(self)
+                if self.steps_taken in decays:
+                    self._decay()
+                if self.steps_taken in looks:
+                    self._look()
         if self.steps_taken < self.recipe.steps:
             raise Misuse(f"batches() ended after {self.steps_taken} of {self.recipe.steps} steps")
 
@@ -315,17 +299,17 @@ class Run:
         """Note the select accuracy and keep the best network so far."""
         if not len(self._sets.select):
             return
-        with self._phase("select"):
-            accuracy = self._accuracy(self.model, self._sets.select)
+        with self._clock.phase("select"):
+            now = accuracy(self.model, self._sets.select)
             best = max((a for _, a in self.select_accuracy), default=-1.0)
-            self.select_accuracy.append((self.steps_taken, accuracy))
-            if accuracy > best:
+            self.select_accuracy.append((self.steps_taken, now))
+            if now > best:
                 self._selected = copy.deepcopy(self.model.state_dict())
 
     def finish(self) -> nn.Module:
         """The network to be judged, in evaluation mode; the weighter's ``finish`` runs once."""
         if self._deployed is None:
-            with self._phase("finish"):
+            with self._clock.phase("finish"):
                 self._deployed = self.weighter.finish(self).eval()
         return self._deployed
 
@@ -339,40 +323,9 @@ class Run:
         if selected and self._selected is not None:
             model = self.new_model("model")
             model.load_state_dict(self._selected)
-        with self._phase("test"):
-            return self._predict(model, self._sets.test).argmax(1)
+        with self._clock.phase("test"):
+            return predict(model, self._sets.test).argmax(1)
 
     def score(self) -> float:
         """Test accuracy of the judged network, in [0, 1]."""
         return float((self.test_predictions() == self._sets.test.labels).float().mean())
-
-    def _accuracy(self, model: nn.Module, pool: Pool) -> float:
-        return float((self._predict(model, pool).argmax(1) == pool.labels).float().mean())
-
-    @torch.no_grad()
-    def _predict(self, model: nn.Module, pool: Pool) -> Tensor:
-        training = model.training
-        model.eval()
-        everything = torch.arange(len(pool), device=self.device)
-        outputs = [model(pool.take(part)[0]) for part in torch.split(everything, _PREDICT_CHUNK)]
-        model.train(training)
-        return torch.cat(outputs)
-
-    @contextlib.contextmanager
-    def _phase(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.phases[name] += self._since(started)
-
-    def _since(self, started: float) -> float:
-        """Seconds since ``started``, once the device has done what it was given."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter() - started
-
-
-def _shuffled(pool: Pool, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    n = len(pool)
-    while True:
-        order = torch.randperm(n, generator=generator).to(pool.labels.device)
-        yield from torch.split(order[: n - n % size if n > size else n], size)
