@@ -76,8 +76,10 @@ def parse(text: str) -> Spec:
     # A path may hold a plus sign; what follows its ".py:" may not.
     path, colon, rest = text.strip().rpartition(".py:")
     own, *wrappers = re.split(r"\+(?![^\[]*\])", rest)
+    piece = _parse_piece(own, text)
     return dataclasses.replace(
-        _parse_piece(path + colon + own, text),
+        piece,
+        name=path + colon + piece.name,
         wrappers=tuple(_parse_piece(wrapper, text) for wrapper in wrappers),
     )
 

@@ -1,0 +1,29 @@
+# Every target works on a fresh checkout: the environment is made when it is missing.
+# PYTHON chooses the interpreter; ARGS goes to the command, e.g. make evaluate ARGS="--seeds 2".
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help evaluate test bench
+
+help:
+	@echo "make evaluate   train the built-in methods on embedded data and print the leaderboard"
+	@echo "make test       format, lint, types and tests"
+	@echo "make bench      what things cost: ratios, measured side by side"
+
+evaluate: $(BIN)/ready
+	$(BIN)/weightbench evaluate $(ARGS)
+
+test: $(BIN)/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n auto -p no:benchmark --ignore tests/benchmarks $(ARGS)
+
+bench: $(BIN)/ready
+	$(BIN)/pytest tests/benchmarks $(ARGS)
+
+$(BIN)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@

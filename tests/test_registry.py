@@ -1,0 +1,162 @@
+"""Everything that has a name: built-in, from an entry point, from a file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import weightbench as wb
+from weightbench.errors import BadSpec, UnknownName, UnknownParameter
+from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Registry
+from weightbench.spec import Spec
+from weightbench.weighter import spec_of
+
+
+@pytest.mark.parametrize("name", TASKS.names())
+def test_every_task_has_a_version_and_round_trips(name: str) -> None:
+    task = wb.make_task(name)
+    assert task.name == name
+    assert task.about
+    again = wb.make_task(str(Spec.from_json(wb.parse(task.name).to_json())))
+    assert again == task
+
+
+@pytest.mark.parametrize("name", WEIGHTERS.names())
+def test_every_weighter_round_trips_and_is_documented(name: str) -> None:
+    weighter = wb.make_weighter(name)
+    assert str(spec_of(weighter)) == name
+    again = wb.make_weighter(str(Spec.from_json(spec_of(weighter).to_json())))
+    assert type(again) is type(weighter)
+    assert type(weighter).__doc__
+
+
+@pytest.mark.parametrize("name", SUITES.names())
+def test_every_suite_names_things_that_exist(name: str) -> None:
+    suite = SUITES.get(name)
+    for task in suite.tasks:
+        wb.make_task(task)
+    for weighter in suite.weighters:
+        wb.make_weighter(weighter)
+    assert suite.seeds >= 1
+
+
+def test_parameters_stand_in_brackets_only_where_they_differ() -> None:
+    assert wb.make_task("digits-background-flip-v0[noise=0.4]").name == "digits-background-flip-v0"
+    task = wb.make_task("digits-background-flip-v0[noise=0.2]", clean=5)
+    assert task.name == "digits-background-flip-v0[clean=5,noise=0.2]"
+    assert task.parameters()["noise"] == 0.2
+    assert task.parameters()["clean"] == 5
+    weighter = wb.make_weighter("uniform+ft[steps=7]+es")
+    assert str(spec_of(weighter)) == "uniform+ft[steps=7]+es"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("digits-background-flop-v0", "digits-background-flip-v0"),
+        ("digits-background-flip", "digits-background-flip-v0"),
+        ("digits-background-flip-v99", "Its versions are: digits-background-flip-v0"),
+        ("digits-background-flip-v0[nois=1]", "Did you mean noise"),
+        ("digits-background-flip-v0[noise=2]", "between 0 and 1"),
+        ("digits-background-flip-v0[background=10]+ft", "wrappers go around weighters"),
+    ],
+)
+def test_mistakes_in_a_task_are_named(text: str, hint: str) -> None:
+    with pytest.raises(BadSpec, match=hint.replace("[", r"\[")):
+        wb.make_task(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("unifrom", "uniform"),
+        ("uniform[x=1]", "has no parameters"),
+        ("uniform+fft", "ft"),
+        ("uniform+ft[stepps=1]", "steps"),
+        ("no_such_file.py:Mine", "there is no file"),
+    ],
+)
+def test_mistakes_in_a_weighter_are_named(text: str, hint: str) -> None:
+    with pytest.raises(BadSpec, match=hint):
+        wb.make_weighter(text)
+
+
+def test_a_file_is_a_door(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import weightbench as wb\n"
+        "class Mine(wb.Weighter):\n"
+        "    def __init__(self, k: int = 1): self.k = k\n"
+        "    def weigh(self, batch): return wb.normalize(batch.losses)\n"
+        "NUMBER = 3\n"
+    )
+    weighter = wb.make_weighter(f"{file}:Mine[k=2]")
+    assert vars(weighter)["k"] == 2
+    assert str(spec_of(weighter)) == f"{file}:Mine[k=2]"
+    with pytest.raises(BadSpec, match="Did you mean Mine"):
+        wb.make_weighter(f"{file}:Mien")
+    with pytest.raises(BadSpec, match="not a class derived from"):
+        wb.make_weighter(f"{file}:NUMBER")
+    with pytest.raises(BadSpec, match="expected a weightbench Task"):
+        wb.make_task(f"{file}:NUMBER")
+
+
+def test_a_file_that_cannot_run_is_one_clear_error(tmp_path: Path) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text("import no_such_package_at_all\n")
+    with pytest.raises(BadSpec, match="no_such_package_at_all"):
+        wb.make_weighter(f"{file}:Mine")
+
+
+def test_names_are_lower_case_words_and_unique() -> None:
+    registry: Registry[int] = Registry("number")
+    registry.add("one", 1)
+    with pytest.raises(BadSpec, match="already"):
+        registry.add("one", 2)
+    for bad in ("One", "two words", "a/b", "../up", "", "a--b", "<b>"):
+        with pytest.raises(BadSpec, match="lower-case"):
+            registry.add(bad, 3)
+    with pytest.raises(UnknownName, match="Known: one"):
+        registry.get("zzz")
+
+
+def test_a_task_id_needs_a_version() -> None:
+    with pytest.raises(BadSpec, match="-v0"):
+        wb.register_task("versionless")
+
+
+def test_a_door_that_does_not_open_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    registry: Registry[int] = Registry("number")
+    doors = {
+        "gone": EntryPoint("gone", "no_such_module", "weightbench.numbers"),
+        "empty": EntryPoint("empty", "json", "weightbench.numbers"),
+    }
+    monkeypatch.setattr(registry, "_doors", doors, raising=False)
+    assert registry.names() == ["empty", "gone"]
+    with pytest.raises(BadSpec, match="cannot be imported"):
+        registry.get("gone")
+    with pytest.raises(BadSpec, match="did not"):
+        registry.get("empty")
+
+
+def test_the_wrong_type_of_a_parameter_is_named() -> None:
+    with pytest.raises(UnknownParameter, match=r"expected a float such as 0\.4"):
+        wb.make_task("digits-uniform-flip-v0[noise=much]")
+
+
+def test_names_load_no_torch() -> None:
+    code = (
+        "import sys, weightbench.registry as r\n"
+        "names = [*r.TASKS.names(), *r.WEIGHTERS.names(), *r.WRAPPERS.names()]\n"
+        "assert 'l2rw' in names and 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_wrappers_are_listed() -> None:
+    assert {"ft", "es"} <= set(WRAPPERS.names())
