@@ -38,7 +38,9 @@ def bare_step(task: wb.Task) -> Callable[[], None]:
     inputs = torch.from_numpy(task.data.inputs[splits.train])
     labels = torch.from_numpy(splits.given)
     model = task.build_model(0)
-    optimizer = torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=recipe.momentum)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=recipe.lr, momentum=recipe.momentum, fused=True
+    )
     order: list[torch.Tensor] = []
 
     def step() -> None:
@@ -59,6 +61,20 @@ def test_uniform_step_beside_a_bare_loop(benchmark: Any, name: str) -> None:
     engine, bare = engine_step(task), bare_step(task)
     benchmark.pedantic(engine, rounds=50, iterations=10, warmup_rounds=2)
     report(f"engine step / bare step, {name}", ratio(engine, bare, pairs=200, block=20))
+
+
+def test_help_beside_importing_torch(benchmark: Any) -> None:
+    def python(code: str) -> None:
+        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+    def helping() -> None:
+        python("import sys; sys.argv[1:] = ['--help']; import weightbench.__main__")
+
+    def importing() -> None:
+        python("import torch")
+
+    benchmark.pedantic(helping, rounds=3)
+    report("weightbench --help / import torch", ratio(helping, importing, pairs=7, block=1))
 
 
 def test_two_workers_beside_one(benchmark: Any, tmp_path: Path) -> None:

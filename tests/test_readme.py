@@ -1,0 +1,94 @@
+"""What the README and the how-to pages show is run as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import weightbench as wb
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def block(marker: str, text: str = README) -> str:
+    """The fenced block that follows ``<!-- marker -->``."""
+    found = re.search(rf"<!-- {re.escape(marker)} -->\n```\w+\n(.*?)```", text, re.DOTALL)
+    assert found, marker
+    return found[1]
+
+
+def weightbench(*arguments: str, cwd: Path) -> str:
+    """The output of the installed command."""
+    command = [str(Path(sys.executable).parent / "weightbench"), *arguments]
+    done = subprocess.run(
+        command, cwd=cwd, env=os.environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_ten_lines_are_a_weighter_on_the_board(tmp_path: Path) -> None:
+    (tmp_path / "small_loss.py").write_text(block("file: small_loss.py"))
+    line = block("run").strip()
+    assert line.startswith("$ weightbench ")
+    out = weightbench(*shlex.split(line)[2:], "--seeds", "1", cwd=tmp_path)
+    assert "small_loss.py:SmallLoss" in out
+
+
+def test_the_loop_by_hand_runs(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", block("python")],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert 0.5 < float(done.stdout) <= 1
+
+
+def test_commands_of_the_readme_exist() -> None:
+    from weightbench.cli import main
+
+    for command in re.findall(r"^\$ weightbench (\w+)", README, re.MULTILINE):
+        assert command in main.commands, command
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_weighter_of_the_how_to_page_trains(tmp_path: Path, tiny: wb.Task) -> None:
+    text = (ROOT / "docs" / "write-a-weighter.md").read_text()
+    file = tmp_path / "small_loss.py"
+    file.write_text(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0])
+    tiny.reset(0, weighter=wb.make_weighter(f"{file}:SmallLoss[keep=0.7]")).train()
+
+
+def test_the_hooks_of_the_how_to_page_are_all_there() -> None:
+    text = (ROOT / "docs" / "write-a-weighter.md").read_text()
+    for hook in ("begin", "parameters", "recipe", "batches", "losses", "end_epoch", "finish"):
+        assert f"| `{hook}(" in text
+        assert hasattr(wb.Weighter, hook)
+
+
+def test_the_task_of_the_how_to_page_trains(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "add-a-task.md").read_text()
+    file = tmp_path / "my_task.py"
+    file.write_text(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0])
+    task = wb.make_task(f"{file}:TASK[steps=20,noise=0.2]")
+    run = task.reset(0, weighter=wb.make_weighter("uniform"))
+    run.train()
+    assert run.score() > 0.6
+
+
+def test_the_architecture_names_every_room() -> None:
+    picture = README.split("## Architecture")[1].split("```")[1]
+    rooms = {path.stem for path in (ROOT / "weightbench").glob("[a-z]*.py")} - {"errors"}
+    rooms |= {path.parent.name for path in (ROOT / "weightbench").glob("*/__init__.py")}
+    named = set(re.findall(r"[a-z]+", picture))
+    assert rooms <= named, f"not in the picture: {sorted(rooms - named)}"
