@@ -1,0 +1,155 @@
+"""Weighters that fail, each in a way of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import torch
+from torch import Tensor, nn
+
+import weightbench as wb
+
+
+class WrongShape(wb.Weighter):
+    """One weight too many."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        return torch.ones(len(batch) + 1)
+
+
+class NotANumber(wb.Weighter):
+    """One weight is NaN."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        weights = torch.full((len(batch),), 0.1)
+        weights[3] = torch.nan
+        return weights
+
+
+class Negative(wb.Weighter):
+    """One weight is negative, undeclared."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        weights = torch.full((len(batch),), 0.1)
+        weights[3] = -0.5
+        return weights
+
+
+class WrongType(wb.Weighter):
+    """Integers."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        return torch.ones(len(batch), dtype=torch.int64)
+
+
+class WrongDevice(wb.Weighter):
+    """Weights where no batch is."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        return torch.ones(len(batch), device="meta")
+
+
+class NoTensor(wb.Weighter):
+    """A list."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        return [1.0] * len(batch)  # type: ignore[return-value]
+
+
+class Raises(wb.Weighter):
+    """An error with a reason of several lines."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        raise RuntimeError("no weights today\nask again tomorrow")
+
+
+class Peeks(wb.Weighter):
+    """Asks for the true labels, undeclared."""
+
+    def begin(self, run: wb.Run) -> None:
+        self.right = run.labels == run.true_labels
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        return wb.normalize(self.right[batch.index].float())
+
+
+class Diverges(wb.Weighter):
+    """Steps that are far too long."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        return torch.full((len(batch),), 1e30)
+
+
+class Exits(wb.Weighter):
+    """Leaves as a script would."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        sys.exit(3)
+
+
+class Vanishes(wb.Weighter):
+    """Takes the interpreter with it."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        os._exit(7)
+
+
+class Crashes(wb.Weighter):
+    """Dies as on a wild pointer."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        os.abort()
+
+
+class Sleeps(wb.Weighter):
+    """Hangs."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        time.sleep(3600)
+        raise AssertionError
+
+
+class FillsWithTensors(wb.Weighter):
+    """Asks torch for more memory than there may be."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        hoard = [torch.ones(64 * 2**20) for _ in range(1000)]
+        return hoard[0][: len(batch)]
+
+
+class FillsWithBytes(wb.Weighter):
+    """Asks Python for more memory than there may be."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        hoard = [bytes(256 * 2**20) for _ in range(1000)]
+        return torch.ones(len(hoard))
+
+
+class NoModule(wb.Weighter):
+    """Hands in nothing to be judged."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        return torch.full((len(batch),), 1 / len(batch))
+
+    def finish(self, run: wb.Run) -> nn.Module:
+        return None  # type: ignore[return-value]
+
+
+class CannotBeMade(wb.Weighter):
+    """Its constructor raises."""
+
+    def __init__(self) -> None:
+        raise ValueError("no such luck")
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        raise AssertionError
+
+
+class Slow(wb.Weighter):
+    """Uniform, with time enough to be interrupted."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        time.sleep(0.02)
+        return torch.full((len(batch),), 1 / len(batch))
