@@ -151,7 +151,7 @@ def _run_file(path: Path) -> ModuleType:
     sys.modules[module_name] = module
     try:
         loader.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module_name]
         raise BadSpec(f"{path.name} cannot be run: {type(error).__name__}: {error}") from error
     return module

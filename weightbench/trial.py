@@ -56,7 +56,7 @@ def run_trial(trial: Trial) -> Outcome:
     except Diverged as error:
         return failed(trial, "diverged", str(error))
     except (MemoryError, torch.OutOfMemoryError) as error:
-        return failed(trial, "oom", f"out of memory: {error or type(error).__name__}")
+        return failed(trial, "oom", f"out of memory: {str(error) or type(error).__name__}")
     except (Exception, SystemExit) as error:
         if "can't allocate memory" in str(error):
             return failed(trial, "oom", _where(error))

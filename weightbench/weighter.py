@@ -203,6 +203,8 @@ def _build(
     params = checked_params(spec.name, spec.params, defaults)
     try:
         weighter = cls(*inner, **{**preset, **params})
-    except TypeError as error:
-        raise BadSpec(f"{spec.name} cannot be built: {error}") from error
+    except BadSpec:
+        raise
+    except Exception as error:
+        raise BadSpec(f"{spec.name} cannot be built: {type(error).__name__}: {error}") from error
     return Spec(spec.name, differing(params, defaults)), weighter
