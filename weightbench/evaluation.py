@@ -69,9 +69,10 @@ def plan_grid(
         for trial in plan(task, weighter, range(seeds), device)
     }
     store.create()
-    records, damaged = store.records()
+    damaged = store.audit()
     for damage in damaged:
         store.set_aside(damage)
+    records, _ = store.records()
     stands = {record.trial.key for record in records if record.status not in _TRY_AGAIN}
     missing = tuple(trial for key, trial in planned.items() if key not in stands)
     return Grid(tuple(planned.values()), missing, tuple(damaged))
@@ -104,9 +105,7 @@ def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:
 def missing_costs(grid: Grid, store: Store) -> list[Trial]:
     """One trial for each (task, weighter) that was run without failure and not yet probed."""
     records, _ = store.records()
-    costs, damaged = store.costs()
-    for damage in damaged:
-        store.set_aside(damage)
+    costs, _ = store.costs()
     known = {cost.trial.key for cost in costs}
     fine = {(r.trial.task, r.trial.weighter) for r in records if r.status == "ok"}
     firsts: dict[tuple[str, str], Trial] = {}

@@ -7,6 +7,7 @@ import json
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import from_json, to_json
 
 from weightbench import __version__
 from weightbench.errors import RecordError
@@ -160,6 +161,12 @@ class Cost(_Model):
     provenance: Provenance
 
 
+def write(content: Record | Cost) -> bytes:
+    """``content`` as JSON with a checksum of itself, so that a flipped bit is seen on reading."""
+    fields = from_json(content.model_dump_json())
+    return json.dumps({**fields, "sha256": _seal(fields)}, indent=1).encode()
+
+
 def read_record(text: str | bytes) -> Record:
     """The record written in ``text``, JSON.
 
@@ -180,8 +187,19 @@ def read_cost(text: str | bytes) -> Cost:
 
 def _read(model: type[M], text: str | bytes) -> M:
     try:
-        return model.model_validate_json(text)
+        fields = from_json(text, allow_inf_nan=False)
+        seal = fields.pop("sha256", None) if isinstance(fields, dict) else None
+        content = model.model_validate_json(to_json(fields))
+        if seal != _seal(fields):
+            raise RecordError("sha256: not the checksum of what the file holds")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise RecordError(f"{where}: {first['msg']}") from None
+    except ValueError as error:
+        raise RecordError(f"the file: {error}") from None
+    return content
+
+
+def _seal(fields: object) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightbench.errors import RecordError, StoreError
-from weightbench.records import Cost, Record, Trial, read_cost, read_record
+from weightbench.records import Cost, Record, Trial, read_cost, read_record, write
 
 T = TypeVar("T")
 Predictions = dict[str, NDArray[np.int64]]
@@ -77,8 +77,7 @@ class Store:
         """
         if predictions is not None:
             self._write(self._path("predictions", record.trial), pack(predictions))
-        text = record.model_dump_json(indent=1)
-        self._write(self._path("records", record.trial), text.encode())
+        self._write(self._path("records", record.trial), write(record))
 
     def put_cost(self, cost: Cost) -> None:
         """Keep a cost record.
@@ -86,7 +85,7 @@ class Store:
         Raises:
             StoreError: the disk refuses.
         """
-        self._write(self._path("costs", cost.trial), cost.model_dump_json(indent=1).encode())
+        self._write(self._path("costs", cost.trial), write(cost))
 
     def records(self) -> tuple[list[Record], list[Damage]]:
         """All records that hold, and the files that do not.
@@ -112,7 +111,8 @@ class Store:
         """
         path = self._path("predictions", record.trial)
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # From memory: of a damaged archive, NumPy leaves the file open.
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
                 found = {name: archive[name].astype(np.int64) for name in archive.files}
         except Exception as error:
             raise RecordError(f"{path} cannot be read: {error}") from error
@@ -120,16 +120,36 @@ class Store:
             raise RecordError(f"{path} does not hold the predictions its record was made with")
         return found
 
+    def audit(self) -> list[Damage]:
+        """Every file of records and costs that does not hold, predictions read and compared.
+
+        Raises:
+            StoreError: there is no such folder.
+        """
+        records, damaged = self.records()
+        _, damaged_costs = self.costs()
+        for record in records:
+            if record.training:
+                try:
+                    self.predictions(record)
+                except RecordError as error:
+                    damaged.append(Damage(self._path("records", record.trial), str(error)))
+        return damaged + damaged_costs
+
     def set_aside(self, damage: Damage) -> Path:
         """Move a damaged file to ``damaged/``, so that its trial can run again; nothing is deleted.
 
         Raises:
             StoreError: it cannot be moved.
         """
-        target = self.root / "damaged" / damage.path.name
-        with self._writing(target):
-            target.parent.mkdir(exist_ok=True)
-            damage.path.replace(target)
+        folder = self.root / "damaged"
+        name = f"{damage.path.parent.name}-{damage.path.name}"
+        with self._writing(folder):
+            folder.mkdir(exist_ok=True)
+            taken = sum(path.name.startswith(name) for path in folder.iterdir())
+            target = folder / (f"{name}.{taken}" if taken else name)
+            with contextlib.suppress(FileNotFoundError):  # another evaluation was quicker
+                damage.path.replace(target)
         return target
 
     def _path(self, folder: str, trial: Trial) -> Path:
