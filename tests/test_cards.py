@@ -24,7 +24,7 @@ class Mine(wb.Weighter):
 
 
 def test_a_task_card_says_data_sizes_noise_and_recipe() -> None:
-    text = card("digits-background-flip-v0[noise=0.2]")
+    text = str(card("digits-background-flip-v0[noise=0.2]"))
     for word in ("digits, 1797 examples", "train", "holdout 30", "noise=0.2", "Recipe(steps=400"):
         assert word in text
     wrong = float(text.partition("wrong")[2].partition("%")[0])
@@ -32,20 +32,20 @@ def test_a_task_card_says_data_sizes_noise_and_recipe() -> None:
 
 
 def test_a_weighter_card_says_rule_parameters_and_source() -> None:
-    text = card("oracle")
+    text = str(card("oracle"))
     assert "proportional to" in text
     assert "parameters  none" in text
     assert "oracle.py" in text
 
 
 def test_a_wrapper_card_leaves_out_what_it_wraps() -> None:
-    text = card("ft")
+    text = str(card("ft"))
     assert text.startswith("+ft")
     assert "parameters  steps=None" in text
 
 
 def test_a_suite_card_says_what_it_runs() -> None:
-    text = card("quick")
+    text = str(card("quick"))
     assert "l2rw" in text
     assert "digits49-imbalance-v0" in text
 
@@ -53,7 +53,7 @@ def test_a_suite_card_says_what_it_runs() -> None:
 def test_a_weighter_in_a_file_has_a_card(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(WEIGHTER)
-    text = card(f"{path}:Mine")
+    text = str(card(f"{path}:Mine"))
     assert "Half of what uniform gives." in text
     assert "share=0.5" in text
 

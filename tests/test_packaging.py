@@ -20,6 +20,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     names = ["pyproject.toml", "README.md", "LICENSE", "weightbench", "tasks", "methods"]
+    names += ["leaderboard"]
     source.mkdir()
     for name in names:
         subprocess.run(["cp", "-r", ROOT / name, source], check=True)

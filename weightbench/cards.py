@@ -1,19 +1,39 @@
-"""What there is to know about one task, weighter, wrapper or suite, in words."""
+"""What there is to know about one task, weighter, wrapper or suite."""
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from weightbench.errors import UnknownName
+import numpy as np
+from numpy.typing import NDArray
+
+from weightbench.errors import UnknownName, WeightbenchError
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite
 from weightbench.spec import defaults_of, parse, suggest
 from weightbench.task import Task, make_task
-from weightbench.weighter import Weighter, make_weighter
+from weightbench.weighter import make_weighter
 
 
-def card(text: str) -> str:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Card:
+    """A name, a paragraph, facts by label, and for a task the transition matrix at seed 0."""
+
+    name: str
+    about: str
+    facts: Mapping[str, str]
+    transition: NDArray[np.float64] | None = None
+
+    def __str__(self) -> str:
+        width = max(map(len, self.facts), default=0) + 2
+        about = ["  " + line if line else "" for line in self.about.splitlines()]
+        facts = [f"  {label:{width}}{fact}" for label, fact in self.facts.items()]
+        return "\n".join([self.name, *about, *[""] * (len(about) > 1), *facts])
+
+
+def card(text: str) -> Card:
     """The card of whatever ``text`` names.
 
     Raises:
@@ -26,58 +46,70 @@ def card(text: str) -> str:
         return suite_card(name, SUITES.get(name))
     if name in WRAPPERS.names():
         cls, _ = WRAPPERS.get(name)
-        return _class_card(f"+{name}", cls, defaults_of(cls, skip=1))
+        return _class_card(f"+{name}", cls, skip=1)
     if name in WEIGHTERS.names() or ".py:" in name:
-        return weighter_card(text, make_weighter(text))
+        return weighter_card(text)
     known = [*TASKS.names(), *WEIGHTERS.names(), *WRAPPERS.names(), *SUITES.names()]
     raise UnknownName(f"nothing is called {name!r}.{suggest(name, known)}")
 
 
-def task_card(task: Task) -> str:
+def cards_of(tasks: Iterable[str], weighters: Iterable[str]) -> dict[str, Card]:
+    """The cards of those that are installed here, by name; files are not run."""
+    cards = {}
+    for name in (*tasks, *weighters):
+        try:
+            if ".py:" not in name:
+                cards[name] = task_card(make_task(name)) if name in tasks else weighter_card(name)
+        except WeightbenchError:
+            continue  # from another installation: its records speak for it
+    return cards
+
+
+def task_card(task: Task) -> Card:
     """Data, corruption, split sizes as realised at seed 0, model, recipe and parameters."""
     splits, data = task.split(0), task.data
-    model = task.build_model(0)
-    count = sum(p.numel() for p in model.parameters())
+    count = sum(p.numel() for p in task.build_model(0).parameters())
     sizes = {part: len(getattr(splits, part)) for part in ("train", "holdout", "select", "test")}
-    lines = [
-        task.name,
-        f"  {task.about}",
-        f"  data        {data.name}, {len(data.labels)} examples of shape "
-        f"{data.inputs.shape[1:]}, {data.num_classes} classes",
-        f"  splits      {', '.join(f'{part} {size}' for part, size in sizes.items())}",
-        f"  corruption  {task.corruption!r}",
-        f"  wrong       {splits.corrupted.rate:.1%} of the training labels (seed 0)",
-        f"  model       {getattr(task.model, '__name__', 'model')}, {count:,} parameters",
-        f"  recipe      {task.recipe!r}",
-        f"  parameters  {_params(task.parameters())}",
-    ]
-    return "\n".join(lines)
+    facts = {
+        "data": f"{data.name}, {len(data.labels)} examples of shape {data.inputs.shape[1:]}, "
+        f"{data.num_classes} classes",
+        "splits": ", ".join(f"{part} {size}" for part, size in sizes.items()),
+        "corruption": repr(task.corruption),
+        "wrong": f"{splits.corrupted.rate:.1%} of the training labels (seed 0)",
+        "model": f"{getattr(task.model, '__name__', 'model')}, {count:,} parameters",
+        "recipe": repr(task.recipe),
+        "parameters": _params(task.parameters()),
+    }
+    return Card(task.name, task.about, facts, splits.corrupted.transition)
 
 
-def weighter_card(name: str, weighter: Weighter) -> str:
-    """Docstring, parameters and source file."""
-    cls = type(weighter)
-    inner = 1 if hasattr(weighter, "inner") else 0
-    return _class_card(name, cls, defaults_of(cls, skip=inner))
+def weighter_card(name: str) -> Card:
+    """Docstring, parameters and source file of a weighter, and what is wrapped around it."""
+    weighter = make_weighter(name)
+    while hasattr(weighter, "inner"):
+        weighter = weighter.inner
+    made = _class_card(name, type(weighter), skip=0)
+    around = "".join(f"+{wrapper.name}" for wrapper in parse(name).wrappers)
+    return dataclasses.replace(made, facts={**made.facts, **({"around": around} if around else {})})
 
 
-def suite_card(name: str, suite: Suite) -> str:
+def suite_card(name: str, suite: Suite) -> Card:
     """What a suite runs."""
-    lines = [name, f"  {suite.about}", f"  seeds      {suite.seeds}"]
-    lines += [
-        f"  tasks      {', '.join(suite.tasks)}",
-        f"  weighters  {', '.join(suite.weighters)}",
-    ]
-    return "\n".join(lines)
+    facts = {
+        "seeds": str(suite.seeds),
+        "tasks": ", ".join(suite.tasks),
+        "weighters": ", ".join(suite.weighters),
+    }
+    return Card(name, suite.about, facts)
 
 
-def _class_card(name: str, cls: type, params: Mapping[str, object]) -> str:
-    document = inspect.getdoc(cls) or "(no docstring)"
+def _class_card(name: str, cls: type, skip: int) -> Card:
     source = inspect.getsourcefile(cls)
-    lines = [name, *("  " + line if line else "" for line in document.splitlines()), ""]
-    lines.append(f"  parameters  {_params(params)}")
-    lines.append(f"  source      {Path(source).name if source else 'unknown'}")
-    return "\n".join(lines)
+    facts = {
+        "parameters": _params(defaults_of(cls, skip=skip)),
+        "source": Path(source).name if source else "unknown",
+    }
+    return Card(name, inspect.getdoc(cls) or "(no docstring)", facts)
 
 
 def _params(params: Mapping[str, object]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from weightbench import __version__
+from weightbench.commands import anchors, compare, leaderboard, plot
 from weightbench.errors import BadSpec, WeightbenchError
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS
 
@@ -126,7 +127,7 @@ def evaluate(
     except KeyboardInterrupt:
         click.echo("\nstopped; finished trials are kept, the same command goes on", err=True)
         sys.exit(_INTERRUPTED)
-    _show(store, grid.tasks)
+    leaderboard.show(store, grid.tasks)
     sys.exit(1 if lost or grid.damaged else 0)
 
 
@@ -173,34 +174,6 @@ def _run(grid: Grid, store: Store, limits: Limits) -> bool:
     return lost > 0
 
 
-def _show(store: Store, tasks: Sequence[str] | None = None) -> bool:
-    """Print the board of a store; whether all its files hold."""
-    from rich.console import Console
-
-    from weightbench.report import print_board
-    from weightbench.scoring import board
-
-    records, damaged = store.records()
-    costs, damaged_costs = store.costs()
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, 160)  # a pipe has no width to fit
-    print_board(board(records, costs, tasks), console)
-    for damage in damaged + damaged_costs:
-        click.echo(f"damaged, left out: {damage}", err=True)
-    return not (damaged or damaged_costs)
-
-
-@main.command()
-@click.argument("runs", type=click.Path(file_okay=False), default="runs")
-def leaderboard(runs: str) -> None:
-    """Print the leaderboard of the records under RUNS."""
-    from weightbench.store import Store
-
-    if not _show(Store(runs)):
-        sys.exit(1)
-
-
 @main.command("list")
 @click.argument("kind", type=click.Choice(["tasks", "weighters", "wrappers", "suites"]))
 def list_names(kind: str) -> None:
@@ -217,3 +190,7 @@ def show(id_: str) -> None:
     from weightbench.cards import card
 
     click.echo(card(id_))
+
+
+for command in (anchors.anchors, compare.compare, leaderboard.leaderboard, plot.plot):
+    main.add_command(command)

@@ -1,0 +1,33 @@
+"""``weightbench anchors``: freeze what skill is measured between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("runs", type=click.Path(file_okay=False), default="runs")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True,
+    help="The anchors file; that of the published board is leaderboard/anchors.json.",
+)  # fmt: skip
+def anchors(runs: str, out: Path) -> None:
+    """Freeze the anchors of the tasks under RUNS.
+
+    A task is admitted when uniform and oracle are at least 3 points and 5 standard errors apart;
+    the others are named and left out.
+    """
+    from weightbench.errors import RecordError
+    from weightbench.files import write_text
+    from weightbench.scoring import freeze
+    from weightbench.store import Store
+
+    records, damaged = Store(runs).records()
+    if damaged:
+        raise RecordError(f"anchors are made from whole records only; damaged: {damaged[0]}")
+    text, refused = freeze(records)
+    for line in refused:
+        click.echo(line, err=True)
+    write_text(out, text)

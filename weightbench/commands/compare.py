@@ -1,0 +1,31 @@
+"""``weightbench compare``: two weighters, seed by seed."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("one", metavar="A")
+@click.argument("other", metavar="B")
+@click.argument("runs", type=click.Path(file_okay=False), default="runs")
+def compare(one: str, other: str, runs: str) -> None:
+    """Print the paired difference of weighters A and B on every task under RUNS.
+
+    Each with its 95 % bootstrap interval, the p value of an exact sign-flip test (as it is, and
+    after Holm's correction over the tasks) and the number of shared seeds.
+    """
+    from rich.console import Console
+
+    from weightbench import scoring
+    from weightbench.report import print_comparison
+    from weightbench.store import Store
+
+    records, damaged = Store(runs).records()
+    for damage in damaged:
+        click.echo(f"damaged, left out: {damage}", err=True)
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 160)  # a pipe has no width to fit
+    comparison = scoring.compare(records, one, other, scoring.published_anchors())
+    print_comparison(comparison, console)

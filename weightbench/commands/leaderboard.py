@@ -1,0 +1,92 @@
+"""``weightbench leaderboard``: the board of a folder, in one of several forms."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from weightbench.scoring import Board
+    from weightbench.store import Store
+
+FORMATS = ("table", "markdown", "html", "csv", "json")
+
+
+@click.command()
+@click.argument("runs", type=click.Path(file_okay=False), default="runs")
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True,
+    help="html is one page that needs no network; csv and json are for programs.",
+)  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file. Markdown goes between the markers of a file that has them.",
+)
+def leaderboard(runs: str, form: str, out: Path | None) -> None:
+    """Print the leaderboard of the records under RUNS."""
+    from weightbench.store import Store
+
+    store = Store(runs)
+    if form == "table" and out is None:
+        whole = show(store)
+    else:
+        board, whole = load(store)
+        _put(_written(board, form), form, out)
+    sys.exit(0 if whole else 1)
+
+
+def load(store: Store, tasks: Sequence[str] | None = None) -> tuple[Board, bool]:
+    """The board of a store, and whether all its files hold; damaged ones are named on stderr."""
+    from weightbench.scoring import board, published_anchors
+
+    records, damaged = store.records()
+    costs, damaged_costs = store.costs()
+    for damage in damaged + damaged_costs:
+        click.echo(f"damaged, left out: {damage}", err=True)
+    scored = board(records, costs, tasks, published_anchors())
+    return scored, not (damaged or damaged_costs)
+
+
+def show(store: Store, tasks: Sequence[str] | None = None) -> bool:
+    """Print the board of a store to the terminal; whether all its files hold."""
+    from rich.console import Console
+
+    from weightbench.report import print_board
+
+    board, whole = load(store, tasks)
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 160)  # a pipe has no width to fit
+    print_board(board, console)
+    return whole
+
+
+def _written(board: Board, form: str) -> str:
+    if form == "html":
+        from weightbench.cards import cards_of
+        from weightbench.site import render
+
+        return render(board, cards_of(board.tasks, [row.weighter for row in board.rows]))
+    from weightbench import export
+
+    if form == "table":
+        return export.to_text(board)
+    writers = {"markdown": export.to_markdown, "csv": export.to_csv, "json": export.to_json}
+    return writers[form](board)
+
+
+def _put(text: str, form: str, out: Path | None) -> None:
+    from weightbench.export import between_markers
+    from weightbench.files import write_text
+
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    if form == "markdown" and out.exists():
+        text = between_markers(out.read_text(encoding="utf-8"), text)
+    write_text(out, text)

@@ -1,0 +1,35 @@
+"""Skill, intervals and who beats whom, from records. Loads no torch; knows the anchors alone."""
+
+from __future__ import annotations
+
+from weightbench.scoring.anchors import (
+    LOWER,
+    UPPER,
+    Anchor,
+    freeze,
+    published_anchors,
+    read_anchors,
+)
+from weightbench.scoring.board import board
+from weightbench.scoring.comparison import Comparison, Difference, compare
+from weightbench.scoring.entries import Board, Cell, CostRatios, Interval, Row
+from weightbench.scoring.significance import ENOUGH_SEEDS
+
+__all__ = [
+    "ENOUGH_SEEDS",
+    "LOWER",
+    "UPPER",
+    "Anchor",
+    "Board",
+    "Cell",
+    "Comparison",
+    "CostRatios",
+    "Difference",
+    "Interval",
+    "Row",
+    "board",
+    "compare",
+    "freeze",
+    "published_anchors",
+    "read_anchors",
+]

@@ -1,0 +1,155 @@
+"""From records to a leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from weightbench.records import Cost, Record
+from weightbench.scoring.anchors import LOWER, UPPER, Anchor, describe, own_anchors
+from weightbench.scoring.costs import cost_ratios
+from weightbench.scoring.entries import Board, Cell, CostRatios, Row
+from weightbench.scoring.resampling import bootstrap, interval
+from weightbench.scoring.results import Sample, Samples, Vector, chances, newest, samples
+from weightbench.scoring.significance import ENOUGH_SEEDS
+from weightbench.scoring.standing import Standing, standings
+
+
+def board(
+    records: Iterable[Record],
+    costs: Iterable[Cost] = (),
+    tasks: Sequence[str] | None = None,
+    frozen: Mapping[str, Anchor] | None = None,
+) -> Board:
+    """Score records.
+
+    Args:
+        records: of any tasks and weighters.
+        costs: probes to show beside them.
+        tasks: which tasks, in order; all that occur where not given.
+        frozen: published anchors by task; a task without any is measured by its own runs'.
+    """
+    kept, older = newest(records)
+    if tasks is None:
+        tasks = sorted({r.trial.task for r in kept})
+    kept = [r for r in kept if r.trial.task in tasks]
+    by_name, anchors, notes = anchored(kept, frozen or {})
+    anchors = {task: anchors[task] for task in tasks if task in anchors}
+    notes = [f"{older} records of older source code are left out"] * bool(older) + notes
+    notes += _warnings(by_name, tasks, anchors)
+    rows = _rows(by_name, tasks, anchors, cost_ratios(costs, kept, tasks))
+    return Board(tuple(tasks), tuple(rows), anchors, tuple(notes), tuple(kept))
+
+
+def anchored(
+    kept: Sequence[Record], frozen: Mapping[str, Anchor]
+) -> tuple[Samples, dict[str, Anchor], list[str]]:
+    """Samples, the anchor of every task that has one, and where anchors are not the frozen ones."""
+    fingerprints = {r.trial.task: r.trial.fingerprint for r in kept}
+    valid = {t: a for t, a in frozen.items() if fingerprints.get(t) == a.fingerprint}
+    chance = chances(kept) | {task: anchor.chance for task, anchor in valid.items()}
+    by_name = samples(kept, chance)
+    own = {t: a for t, a in own_anchors(by_name, chance).items() if t not in valid}
+    notes = [
+        f"{task}: its definition is not the one its published anchors were made with"
+        for task in sorted(fingerprints)
+        if task in frozen and task not in valid
+    ]
+    if own:
+        which = "" if not valid else f" on {', '.join(own)}"
+        notes.append(f"anchors are this run's own {LOWER} (skill 0) and {UPPER} (skill 1){which}")
+    return by_name, {**valid, **own}, notes
+
+
+def _warnings(by_name: Samples, tasks: Sequence[str], anchors: Mapping[str, Anchor]) -> list[str]:
+    notes = []
+    present = {task for task, _ in by_name}
+    for task in tasks:
+        if task not in present:
+            notes.append(f"{task}: no records")
+        elif task not in anchors:
+            notes.append(f"{task}: no skill, for it needs {LOWER} below {UPPER} as anchors")
+        elif not anchors[task].tells:
+            notes.append(f"{task}: {describe(anchors[task])}; skill says little there")
+    fewest = min((len(sample.seeds) for sample in by_name.values()), default=ENOUGH_SEEDS)
+    if fewest < ENOUGH_SEEDS:
+        notes.append(f"fewer than {ENOUGH_SEEDS} seeds somewhere: too few to tell methods apart")
+    failures = sum(int(sample.failed.sum()) for sample in by_name.values())
+    if failures:
+        notes.append(f"{failures} failed trials count as chance level")
+    return notes
+
+
+def _rows(
+    by_name: Samples,
+    tasks: Sequence[str],
+    anchors: Mapping[str, Anchor],
+    costs: Mapping[str, CostRatios],
+) -> list[Row]:
+    """All weighters by skill, the best first."""
+    weighters = sorted({weighter for _, weighter in by_name})
+    cells: dict[str, dict[str, Cell]] = {weighter: {} for weighter in weighters}
+    skills: dict[str, list[tuple[float, Vector]]] = {weighter: [] for weighter in weighters}
+    for task in tasks:
+        for weighter in weighters:
+            sample = by_name.get((task, weighter))
+            if sample is None:
+                continue
+            cell, skill = _cell(sample, task, anchors.get(task))
+            cells[weighter][task] = cell
+            skills[weighter] += [skill] if skill else []
+    whole = [
+        w
+        for w in weighters
+        if anchors and not _privileged(by_name, w) and set(anchors) <= {*cells[w]}
+    ]
+    places = standings(whole, by_name, anchors)
+    rows = [_row(w, by_name, cells[w], skills[w], costs.get(w), places.get(w)) for w in weighters]
+    return sorted(rows, key=lambda row: -(row.skill.mean if row.skill else -np.inf))
+
+
+def _cell(
+    sample: Sample, task: str, anchor: Anchor | None
+) -> tuple[Cell, tuple[float, Vector] | None]:
+    """A cell; and its mean skill with the bootstrap draws of it."""
+    draws, mean = bootstrap(sample.accuracy, task), float(sample.accuracy.mean())
+    skill = None
+    if anchor:
+        skill = (float(anchor.skill(np.array([mean]))[0]), anchor.skill(draws))
+    cell = Cell(
+        accuracy=interval(mean, draws),
+        skill=interval(*skill) if skill else None,
+        seeds=len(sample.seeds),
+        failures=int(sample.failed.sum()),
+    )
+    return cell, skill
+
+
+def _row(
+    weighter: str,
+    by_name: Samples,
+    cells: Mapping[str, Cell],
+    skills: Sequence[tuple[float, Vector]],
+    cost: CostRatios | None,
+    standing: Standing | None,
+) -> Row:
+    means, draws = [mean for mean, _ in skills], [drawn for _, drawn in skills]
+    used = [
+        r.training.used_holdout for t in cells for r in by_name[t, weighter].records if r.training
+    ]
+    return Row(
+        weighter=weighter,
+        privileged=_privileged(by_name, weighter),
+        used_holdout=any(used),
+        rank=standing.first if standing else None,
+        rank_last=standing.last if standing else None,
+        ties=standing.ties if standing else (),
+        skill=interval(float(np.mean(means)), np.mean(draws, axis=0)) if means else None,
+        cells=cells,
+        cost=cost,
+    )
+
+
+def _privileged(by_name: Samples, weighter: str) -> bool:
+    return any(s.records[0].trial.privileged for (_, w), s in by_name.items() if w == weighter)

@@ -1,0 +1,69 @@
+"""What a whole training costs beside uniform's, from probes of single steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from weightbench.records import Cost, Record
+from weightbench.scoring.anchors import LOWER
+from weightbench.scoring.entries import CostRatios
+
+
+def cost_ratios(
+    costs: Iterable[Cost], kept: Sequence[Record], tasks: Sequence[str]
+) -> dict[str, CostRatios]:
+    """By weighter, over the ``tasks`` where its current code was probed and trained."""
+    current = {_code(record) for record in kept}
+    steps = {
+        (r.trial.task, r.trial.weighter): (r.training.steps, r.training.side_steps)
+        for r in kept
+        if r.training
+    }
+    wholes: dict[str, list[CostRatios]] = {}
+    # In one order, so that sums do not depend on the order of files.
+    for cost in sorted(costs, key=lambda cost: (cost.trial.weighter, cost.trial.key)):
+        if cost.trial.task in tasks and _code(cost) in current:
+            whole = _whole_training(cost, steps)
+            if whole:
+                wholes.setdefault(cost.trial.weighter, []).append(whole)
+    return {weighter: _mean(found) for weighter, found in wholes.items()}
+
+
+def _code(made: Record | Cost) -> tuple[str, str, str, str]:
+    t = made.trial
+    return (t.task, t.fingerprint, t.weighter, t.source)
+
+
+def _whole_training(
+    cost: Cost, steps: Mapping[tuple[str, str], tuple[int, int]]
+) -> CostRatios | None:
+    """What a probed step means for a whole training on its task; None where none was finished."""
+    task, weighter = cost.trial.task, cost.trial.weighter
+    if (task, weighter) not in steps:
+        return None
+    own, side = steps[task, weighter]
+    plain = steps.get((task, LOWER), (own, 0))[0]
+    return CostRatios(
+        time=(own * cost.time_ratio + side) / plain,
+        time_low=(own * cost.time_low + side) / plain,
+        time_high=(own * cost.time_high + side) / plain,
+        flops=None if cost.flop_ratio is None else (own * cost.flop_ratio + side) / plain,
+        memory=cost.memory_ratio,
+    )
+
+
+def _mean(wholes: Sequence[CostRatios]) -> CostRatios:
+    flops = [whole.flops for whole in wholes if whole.flops is not None]
+    return CostRatios(
+        time=_geometric([whole.time for whole in wholes]),
+        time_low=_geometric([whole.time_low for whole in wholes]),
+        time_high=_geometric([whole.time_high for whole in wholes]),
+        flops=_geometric(flops) if len(flops) == len(wholes) else None,
+        memory=_geometric([whole.memory for whole in wholes]),
+    )
+
+
+def _geometric(values: Sequence[float]) -> float:
+    return float(np.exp(np.mean(np.log(values))))

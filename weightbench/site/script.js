@@ -1,0 +1,48 @@
+"use strict";
+(() => {
+  const table = document.getElementById("entries");
+  const body = table.tBodies[0];
+  const rows = Array.from(body.rows);
+  const heads = Array.from(table.tHead.rows[0].cells);
+  const value = (row, column) => {
+    const cell = row.cells[column];
+    return "value" in cell.dataset ? cell.dataset.value : cell.textContent.trim();
+  };
+  const sort = (head, column) => {
+    const up = head.getAttribute("aria-sort") !== "ascending";
+    const numeric = head.dataset.kind === "number";
+    heads.forEach((other) => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", up ? "ascending" : "descending");
+    const ordered = rows.slice().sort((a, b) => {
+      const [x, y] = [value(a, column), value(b, column)];
+      if (x === "" || y === "") return (x === "") - (y === "");
+      const order = numeric ? x - y : x.localeCompare(y);
+      return up ? order : -order;
+    });
+    body.append(...ordered);
+  };
+  heads.forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => sort(head, column));
+  });
+  const filter = document.getElementById("filter");
+  const boxes = Array.from(document.querySelectorAll("[data-show]"));
+  const shown = document.getElementById("shown");
+  const apply = () => {
+    const word = filter.value.trim().toLowerCase();
+    const on = Object.fromEntries(boxes.map((box) => [box.dataset.show, box.checked]));
+    rows.forEach((row) => {
+      const named = row.cells[1].textContent.toLowerCase().includes(word);
+      const privileged = "privileged" in row.dataset;
+      row.hidden = !(named && on[row.dataset.section] && (on.privileged || !privileged));
+    });
+    shown.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} shown`;
+  };
+  filter.addEventListener("input", apply);
+  boxes.forEach((box) => box.addEventListener("change", apply));
+  document.querySelector(".controls").hidden = false;
+  apply();
+})();
