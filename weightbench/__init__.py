@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "corruption": ("BackgroundFlip", "Corrupted", "Corruption", "Imbalance", "UniformFlip"),
+    "augmentation": ("CropFlip",),
+    "cache": ("cached_file",),
+    "corruption": (
+        "BackgroundFlip",
+        "Corrupted",
+        "Corruption",
+        "Imbalance",
+        "Unchanged",
+        "UniformFlip",
+    ),
     "data": ("DataSet",),
+    "images": ("image_set",),
     "errors": ("BadData", "BadSpec", "BadWeights", "HiddenData", "WeightbenchError"),
     "batch": ("Batch", "normalize"),
     "recipe": ("Recipe",),
@@ -32,6 +42,7 @@ __all__ = [
     "Batch",
     "Corrupted",
     "Corruption",
+    "CropFlip",
     "DataSet",
     "HiddenData",
     "Imbalance",
@@ -41,11 +52,14 @@ __all__ = [
     "Spec",
     "Task",
     "Total",
+    "Unchanged",
     "UniformFlip",
     "WeightbenchError",
     "Weighter",
     "Wrapper",
     "__version__",
+    "cached_file",
+    "image_set",
     "make_task",
     "make_weighter",
     "normalize",
@@ -57,16 +71,20 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from weightbench.augmentation import CropFlip
     from weightbench.batch import Batch, normalize
+    from weightbench.cache import cached_file
     from weightbench.corruption import (
         BackgroundFlip,
         Corrupted,
         Corruption,
         Imbalance,
+        Unchanged,
         UniformFlip,
     )
     from weightbench.data import DataSet
     from weightbench.errors import BadData, BadSpec, BadWeights, HiddenData, WeightbenchError
+    from weightbench.images import image_set
     from weightbench.recipe import Recipe
     from weightbench.registry import register_suite
     from weightbench.run import Run

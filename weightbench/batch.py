@@ -72,7 +72,8 @@ class Batch:
     def logits(self) -> Tensor:
         """(n, K) outputs of the network in training mode, with graph. The update reuses them."""
         if self._logits is None:
-            self._logits = self.run.model(self.inputs)
+            with self.run.autocast():
+                self._logits = self.run.model(self.inputs).float()
         return self._logits
 
     @property
@@ -104,10 +105,12 @@ class Batch:
             LayerwiseUnsupported: ``layerwise`` was asked for and is not valid here.
         """
         clean, weighter = self.clean(), self.run.weighter
-        aligned = align(
-            self.run.model, weighter.losses, self.inputs, self.labels, clean.inputs, clean.labels,
-            way, loss_has_parameters=bool(self.run.loss_parameters),
-        )  # fmt: skip
+        with self.run.autocast():
+            aligned = align(
+                self.run.model, weighter.losses, self.inputs, self.labels,
+                clean.inputs, clean.labels, way,
+                loss_has_parameters=bool(self.run.loss_parameters),
+            )  # fmt: skip
         if aligned.losses is not None:
             self._logits, self._losses, self._update = (
                 aligned.logits, aligned.losses, aligned.backward,

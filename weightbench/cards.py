@@ -71,7 +71,7 @@ def task_card(task: Task) -> Card:
     count = sum(p.numel() for p in task.build_model(0).parameters())
     sizes = {part: len(getattr(splits, part)) for part in ("train", "holdout", "select", "test")}
     facts = {
-        "data": f"{data.name}, {len(data.labels)} examples of shape {data.inputs.shape[1:]}, "
+        "data": f"{data.name}, {len(data.labels)} examples of shape {data.shape}, "
         f"{data.num_classes} classes",
         "splits": ", ".join(f"{part} {size}" for part, size in sizes.items()),
         "corruption": repr(task.corruption),

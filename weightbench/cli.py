@@ -87,6 +87,11 @@ def main() -> None:
     show_default="an equal share",
     help="GiB a worker may hold.",
 )
+@click.option(
+    "--download",
+    is_flag=True,
+    help="Allow data sets that are not under WEIGHTBENCH_DATA to be downloaded there.",
+)
 def evaluate(
     suite: str | None,
     tasks: Sequence[str],
@@ -97,6 +102,7 @@ def evaluate(
     out: str,
     time_limit: float,
     memory_limit: float | None,
+    download: bool,
 ) -> None:
     """Train weighters on tasks over many seeds and print the leaderboard.
 
@@ -106,9 +112,11 @@ def evaluate(
     from weightbench import execution
 
     execution.warm_up()
-    from weightbench.evaluation import Limits, plan_grid
+    from weightbench.evaluation import Limits, load_data, plan_grid
     from weightbench.store import Store
 
+    if download:
+        os.environ["WEIGHTBENCH_DOWNLOAD"] = "1"
     chosen = SUITES.get(suite or "quick")
     share = execution.total_memory() * 0.9 / max(workers, 1)
     limits = Limits(workers, time_limit, int(memory_limit * 2**30 if memory_limit else share))
@@ -120,6 +128,7 @@ def evaluate(
         _usable_device(device),
         store,
     )
+    load_data(grid)
     for damage in grid.damaged:
         click.echo(f"damaged, set aside, run again: {damage}", err=True)
     try:

@@ -65,6 +65,15 @@ def _chosen(n: int, share: float, rng: np.random.Generator) -> Labels:
 
 
 @dataclasses.dataclass(frozen=True)
+class Unchanged:
+    """Nothing is changed: for labels that came with mistakes of their own."""
+
+    def __call__(self, labels: Labels, num_classes: int, rng: np.random.Generator) -> Corrupted:
+        """Keep everything; see :class:`Corruption`."""
+        return describe(labels, labels, np.arange(len(labels)), num_classes)
+
+
+@dataclasses.dataclass(frozen=True)
 class UniformFlip:
     """A share ``noise`` of the labels is replaced by a uniform draw.
 
@@ -127,12 +136,14 @@ class Imbalance:
     """One of two classes is made rare: a share ``ratio`` of what is kept is of the other class.
 
     Ren et al. 2018, section 4.1 (4s among 9s of MNIST, .9 to .995). ``total`` examples are kept;
-    None keeps all of the frequent class. Labels stay true.
+    None keeps all of the frequent class. ``taken`` of each class are then left out, for a hold-out
+    that published counts include: theirs are 5,000 with 5 and 5 of them taken. Labels stay true.
     """
 
     ratio: float = 0.9
     rare: int = 0
     total: int | None = None
+    taken: int = 0
 
     def __post_init__(self) -> None:
         """Refuse parameters that mean nothing."""
@@ -147,8 +158,8 @@ class Imbalance:
         order = rng.permutation(len(labels))
         rare, frequent = order[labels[order] == self.rare], order[labels[order] != self.rare]
         total = round(len(frequent) / self.ratio) if self.total is None else self.total
-        keep_frequent = round(total * self.ratio)
-        keep_rare = max(total - keep_frequent, 1)
+        keep_frequent = round(total * self.ratio) - self.taken
+        keep_rare = max(total - keep_frequent - 2 * self.taken, 1)
         if keep_frequent > len(frequent) or keep_rare > len(rare):
             raise BadData(
                 f"ratio={self.ratio} of {total} needs {keep_frequent} and {keep_rare} examples; "

@@ -27,6 +27,10 @@ class BadData(WeightbenchError):
     """A data set or a split that cannot be made as asked."""
 
 
+class DataUnavailable(BadData):
+    """A published data set is not in the folder of data sets, or is damaged there."""
+
+
 class HiddenData(WeightbenchError):
     """A weighter asked for what only the engine or the scorer may see."""
 

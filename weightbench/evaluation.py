@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from weightbench.errors import WeightbenchError
+from weightbench.errors import DataUnavailable, WeightbenchError
 from weightbench.execution import in_processes, inline
 from weightbench.records import Cost, Record, Status, Trial
 from weightbench.scoring import LOWER, UPPER
@@ -76,6 +76,28 @@ def plan_grid(
     stands = {record.trial.key for record in records if record.status not in _TRY_AGAIN}
     missing = tuple(trial for key, trial in planned.items() if key not in stands)
     return Grid(tuple(planned.values()), missing, tuple(damaged))
+
+
+def load_data(grid: Grid) -> None:
+    """Read the data set of every task that has a trial to run, before any of them does.
+
+    What is missing is then downloaded once and said once, not by every trial. Any other mistake is
+    left to the trials, which make rows of it.
+
+    Raises:
+        DataUnavailable: a data set cannot be had.
+    """
+    from weightbench.task import make_task
+
+    sources = dict.fromkeys(make_task(trial.task).dataset for trial in grid.missing)
+    for source in sources:
+        try:
+            if callable(source):
+                source()
+        except DataUnavailable:
+            raise
+        except Exception:
+            continue
 
 
 def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:

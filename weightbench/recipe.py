@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -26,6 +27,8 @@ class Recipe:
         decay: that factor.
         clean_batch: hold-out examples a mini-batch, at most.
         evaluations: how often the select split is looked at, evenly spaced.
+        bf16: where networks run under bfloat16 autocast: ``never``, ``gpu`` or ``always``. Logits,
+            losses and parameters are float32 in any case.
     """
 
     steps: int = 400
@@ -37,12 +40,21 @@ class Recipe:
     decay: float = 0.1
     clean_batch: int = 100
     evaluations: int = 10
+    bf16: str = "never"
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot train anything."""
         for name in ("steps", "batch_size", "clean_batch", "evaluations", "lr"):
             if getattr(self, name) <= 0:
                 raise BadSpec(f"{name}={getattr(self, name)}: must be above 0")
+        if self.bf16 not in ("never", "gpu", "always"):
+            raise BadSpec(f"bf16={self.bf16}: expected never, gpu or always")
+
+    def autocast(self, device: torch.device) -> contextlib.AbstractContextManager[object]:
+        """The precision in which a network runs on ``device``."""
+        if self.bf16 == "always" or (self.bf16 == "gpu" and device.type == "cuda"):
+            return torch.autocast(device.type, torch.bfloat16)
+        return contextlib.nullcontext()
 
     def decay_steps(self) -> frozenset[int]:
         """The steps after which the learning rate falls."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import itertools
@@ -116,8 +117,7 @@ class Run:
     @property
     def holdout(self) -> tuple[Tensor, Tensor]:
         """Clean inputs and labels, for the weighter's use."""
-        pool = self._pool("holdout")
-        return pool.inputs, pool.labels
+        return self._pool("holdout").whole()
 
     def _pool(self, on: str) -> Pool:
         """The set a weighter asked for by name; the hidden ones are refused."""
@@ -129,7 +129,14 @@ class Run:
 
     def batch(self, index: Tensor) -> Batch:
         """The training examples ``index``, (b,) int64, as a batch."""
-        return Batch(self, index, *self._sets.train.take(index))
+        return self._batch_of(self._sets.train, index, "augment")
+
+    def _batch_of(self, pool: Pool, index: Tensor, role: str) -> Batch:
+        """A batch of ``pool``, augmented by draws that depend on the step and nothing before it."""
+        if pool.augmentation is None:
+            return Batch(self, index, *pool.take(index))
+        role = f"{self._role}{role}/{self.steps_taken}"
+        return Batch(self, index, *pool.take(index, torch_stream(self.task.name, role, self.seed)))
 
     def epochs(self, size: int) -> Iterator[Batch]:
         """Shuffled passes over the training set, for ever.
@@ -157,11 +164,12 @@ class Run:
         whole = torch.arange(len(pool), device=self.device)
         orders = itertools.repeat(whole) if size == len(pool) else None
         for index in orders or shuffled(pool, size, self._clean_order):
-            yield Batch(self, index, *pool.take(index))
+            yield self._batch_of(pool, index, "clean-augment")
 
     def predict(self, model: nn.Module | None = None, on: str = "train") -> Tensor:
         """(n, K) outputs on the whole ``train`` or ``holdout`` set: no augmentation, no graph."""
-        return predict(model or self.model, self._pool(on))
+        with self.autocast():
+            return predict(model or self.model, self._pool(on))
 
     def fork(
         self,
@@ -204,6 +212,10 @@ class Run:
     def phases(self) -> dict[str, float]:
         """Seconds spent in ``setup``, ``begin``, ``train``, ``select``, ``finish``, ``test``."""
         return dict(self._clock.seconds)
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """The precision the recipe runs networks in; for a weighter that calls one itself."""
+        return self.recipe.autocast(self.device)
 
     def new_model(self, role: str) -> nn.Module:
         """A second network of the task's kind, with its own initial parameters."""
@@ -299,7 +311,7 @@ class Run:
         """Note the select accuracy and keep the best network so far."""
         if not len(self._sets.select):
             return
-        with self._clock.phase("select"):
+        with self._clock.phase("select"), self.autocast():
             now = accuracy(self.model, self._sets.select)
             best = max((a for _, a in self.select_accuracy), default=-1.0)
             self.select_accuracy.append((self.steps_taken, now))
@@ -323,7 +335,7 @@ class Run:
         if selected and self._selected is not None:
             model = self.new_model("model")
             model.load_state_dict(self._selected)
-        with self._clock.phase("test"):
+        with self._clock.phase("test"), self.autocast():
             return predict(model, self._sets.test).argmax(1)
 
     def score(self) -> float:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from weightbench.augmentation import CropFlip
 from weightbench.data import Pool
 from weightbench.task import Splits, Task
 
@@ -30,15 +31,15 @@ class Sets:
     def of(cls, task: Task, splits: Splits, device: torch.device) -> Sets:
         """The splits of ``task``, copied to ``device``."""
         data, true = task.data, task.data.labels
-        train = Pool.of(data, splits.train, splits.given, device)
+        train = Pool.of(data, splits.train, splits.given, device, task.augmentation)
 
-        def clean(index: NDArray[np.int64]) -> Pool:
-            pool = Pool.of(data, index, true[index], device)
+        def clean(index: NDArray[np.int64], augmentation: CropFlip | None = None) -> Pool:
+            pool = Pool.of(data, index, true[index], device, augmentation)
             return pool.standardized(by=train) if data.standardize else pool
 
         return cls(
             train=train.standardized(by=train) if data.standardize else train,
-            holdout=clean(splits.holdout),
+            holdout=clean(splits.holdout, task.augmentation),
             select=clean(splits.select),
             test=clean(splits.test),
             true_labels=torch.from_numpy(true[splits.train]).to(device),
@@ -58,11 +59,11 @@ def shuffled(pool: Pool, size: int, generator: torch.Generator) -> Iterator[Tens
 
 @torch.no_grad()
 def predict(model: nn.Module, pool: Pool) -> Tensor:
-    """(n, K) outputs in evaluation mode; the model's mode is put back after."""
+    """(n, K) float32 outputs in evaluation mode; the model's mode is put back after."""
     training = model.training
     model.eval()
     everything = torch.arange(len(pool), device=pool.labels.device)
-    outputs = [model(pool.take(part)[0]) for part in torch.split(everything, _CHUNK)]
+    outputs = [model(pool.take(part)[0]).float() for part in torch.split(everything, _CHUNK)]
     model.train(training)
     return torch.cat(outputs)
 

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-from weightbench.corruption import Corrupted, Corruption
+from weightbench.augmentation import CropFlip
+from weightbench.corruption import Corrupted, Corruption, describe
 from weightbench.data import DataSet
 from weightbench.errors import BadData, BadSpec
 from weightbench.recipe import Recipe
@@ -107,6 +109,8 @@ class Task:
         model: builds the network for a data set, from torch's global stream (seeded by the engine).
         recipe: the schedule.
         test: size of the test split where the data set publishes none.
+        train: how many examples are left to train on, before corruption; all there are if None.
+        augmentation: of training and hold-out images, drawn afresh for every batch.
         about: one line for people.
     """
 
@@ -118,6 +122,8 @@ class Task:
     model: Callable[[DataSet], nn.Module]
     recipe: Recipe = Recipe()  # noqa: RUF009 - immutable
     test: int = 0
+    train: int | None = None
+    augmentation: CropFlip | None = None
     about: str = ""
 
     @functools.cached_property
@@ -128,7 +134,10 @@ class Task:
     @functools.cached_property
     def fingerprint(self) -> str:
         """sha256 (hex) of the definition: a change that could move a number changes it."""
-        parts = (self.corruption, self.holdout, self.select, self.test, self.recipe)
+        parts = (
+            self.corruption, self.holdout, self.select, self.test, self.train, self.recipe,
+            self.augmentation,
+        )  # fmt: skip
         made_by = source_digest(
             type(self.corruption),
             self.model,
@@ -153,18 +162,30 @@ class Task:
         rest = rest[~np.isin(rest, holdout)]
         select = _stratified(data.labels, rest, self.select, rng)
         rest = rest[~np.isin(rest, select)]
-        corrupted = self.corruption(
-            data.labels[rest], data.num_classes, numpy_stream(self.name, "corruption", seed)
-        )
+        if self.train is not None and self.train != len(rest):
+            rest = _stratified(data.labels, rest, self.train, rng)
+        corrupted = self._corrupt(rest, numpy_stream(self.name, "corruption", seed))
         train = rest[corrupted.index]
         if not len(train) or not len(holdout):
             raise BadData(f"{self.name}: nothing is left to train on")
         return Splits(train, corrupted.labels, holdout, select, test, corrupted)
 
+    def _corrupt(self, index: Index, rng: np.random.Generator) -> Corrupted:
+        """What happens to the labels of the examples ``index``, told against the true ones."""
+        data = self.data
+        given = data.labels if data.given is None else data.given
+        done = self.corruption(given[index], data.num_classes, rng)
+        if data.given is None:
+            return done
+        return describe(data.labels[index], done.labels, done.index, data.num_classes)
+
     def build_model(self, seed: int, role: str = "model") -> nn.Module:
         """A fresh network; its parameters depend on the task, the seed and the role only."""
         with seeded_globals(stream_seed(self.name, f"{role}/init", seed)):
-            return self.model(self.data)
+            model = self.model(self.data)
+        if self.data.is_images:  # their channels come last; convolutions are fastest all alike
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return model
 
     def reset(self, seed: int = 0, weighter: Weighter | None = None, device: str = "cpu") -> Run:
         """Start a training run: ``for batch in run: run.step(weights)``."""

@@ -1,0 +1,181 @@
+"""The folder of data sets. Every file has its checksum recorded and is read whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from weightbench.errors import DataUnavailable
+
+Bytes = NDArray[np.uint8]
+
+PARTS = ("train_images", "train_labels", "test_images", "test_labels")
+_MANIFEST = "manifest.json"
+
+
+def data_folder() -> Path:
+    """``WEIGHTBENCH_DATA``, or the platform's cache folder."""
+    given = os.environ.get("WEIGHTBENCH_DATA")
+    return Path(given).expanduser() if given else Path(platformdirs.user_cache_dir("weightbench"))
+
+
+def may_download() -> bool:
+    """Whether ``WEIGHTBENCH_DOWNLOAD`` (``evaluate --download``) allows the network."""
+    return os.environ.get("WEIGHTBENCH_DOWNLOAD", "0") not in ("", "0")
+
+
+def is_cached(name: str) -> bool:
+    """Whether all four arrays of the image set ``name`` are in the folder."""
+    return all((data_folder() / name / f"{part}.npy").is_file() for part in PARTS)
+
+
+def write_arrays(name: str, arrays: Mapping[str, Bytes]) -> None:
+    """Keep the four arrays of an image set; see :func:`read_arrays`.
+
+    Each file is written under another name and renamed; the checksums come last.
+
+    Raises:
+        DataUnavailable: the folder cannot be written.
+    """
+    home = data_folder() / name
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / _MANIFEST).unlink(missing_ok=True)  # it speaks of files about to be replaced
+        digests = {f"{part}.npy": _put_array(home / f"{part}.npy", arrays[part]) for part in PARTS}
+    except OSError as error:
+        raise DataUnavailable(f"cannot write {home}: {error}") from error
+    _check(home, digests)
+
+
+def read_arrays(name: str) -> tuple[Bytes, NDArray[np.int64], int]:
+    """Images and labels of a cached image set, its training part first.
+
+    The files are read straight into one array, so that no second copy is ever held.
+
+    Returns:
+        (N, H, W, C) uint8 images, (N,) int64 labels, and how many of them are for training.
+
+    Raises:
+        DataUnavailable: a file is half-written, was altered, or does not hold such an array.
+    """
+    home = data_folder() / name
+    shapes = {part: _shape(home / f"{part}.npy") for part in PARTS}
+    train, test = shapes["train_images"], shapes["test_images"]
+    if (
+        len(train) != 4
+        or train[1:] != test[1:]
+        or (shapes["train_labels"], shapes["test_labels"]) != (train[:1], test[:1])
+    ):
+        raise DataUnavailable(
+            f"{home} does not hold (N, H, W, C) images with (N,) labels: {shapes}"
+        )
+    images = np.empty((train[0] + test[0], *train[1:]), np.uint8)
+    labels = np.empty(len(images), np.uint8)
+    whole = {"images": images, "labels": labels}
+    digests = {}
+    for part in PARTS:
+        split, _, kind = part.partition("_")
+        place = slice(None, train[0]) if split == "train" else slice(train[0], None)
+        digests[f"{part}.npy"] = _fill(home / f"{part}.npy", whole[kind][place])
+    _check(home, digests)
+    return images, labels.astype(np.int64), train[0]
+
+
+def cached_file(name: str) -> bytes:
+    """The file ``name``, such as ``cifar10n/labels.npz``, of the folder of data sets.
+
+    Raises:
+        DataUnavailable: it is not there, or was altered since it was first read.
+    """
+    path = data_folder() / name
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataUnavailable(
+            f"{path} cannot be read ({error.strerror}): put the file there; the variable "
+            "WEIGHTBENCH_DATA names the folder"
+        ) from error
+    _check(path.parent, {path.name: hashlib.sha256(content).hexdigest()})
+    return content
+
+
+def _shape(path: Path) -> tuple[int, ...]:
+    """The shape of the uint8 array in ``path``, which must be as long as its header says."""
+    try:
+        array = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(path, str(error)) from error
+    if array.dtype != np.uint8 or not array.flags.c_contiguous:
+        raise DataUnavailable(f"{path} holds {array.dtype}; expected uint8 in C order")
+    return tuple(array.shape)
+
+
+def _fill(path: Path, target: Bytes) -> str:
+    """Read the array in ``path`` into ``target``; returns the sha256 of the file."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256(file.read(path.stat().st_size - target.nbytes))
+        if file.readinto(target.data) != target.nbytes:
+            raise _damaged(path, "it is too short")
+    digest.update(target.data)
+    return digest.hexdigest()
+
+
+def _put_array(path: Path, array: Bytes) -> str:
+    """Write ``array`` to ``path``; returns the sha256 of the file, read back."""
+    array = np.ascontiguousarray(array, np.uint8)
+    with _replacing(path) as file:
+        np.save(file, array)
+    return _fill(path, np.empty_like(array))
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes the place of ``path`` once it is on the disk, whole."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _check(home: Path, digests: Mapping[str, str]) -> None:
+    """Compare checksums with the recorded ones; a file seen for the first time is recorded.
+
+    Raises:
+        DataUnavailable: a file is not what it was, or nothing can be recorded.
+    """
+    manifest = home / _MANIFEST
+    try:
+        known = json.loads(manifest.read_text()) if manifest.exists() else {}
+    except (OSError, ValueError) as error:
+        raise _damaged(manifest, str(error)) from error
+    for file, digest in digests.items():
+        if known.get(file, digest) != digest:
+            raise _damaged(home / file, "its sha256 is not the recorded one")
+    if digests.keys() <= known.keys():
+        return
+    try:
+        with _replacing(manifest) as text:
+            text.write(json.dumps({**known, **digests}, indent=1, sort_keys=True).encode())
+    except OSError as error:
+        raise DataUnavailable(f"cannot record the checksums of {home}: {error}") from error
+
+
+def _damaged(path: Path, why: str) -> DataUnavailable:
+    return DataUnavailable(
+        f"{path} is half-written or was altered ({why}); delete the folder {path.parent} and "
+        "have it made again"
+    )
