@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -41,13 +42,43 @@ def test_the_checksum_sees_every_array() -> None:
     assert one != wb.DataSet("mine", INPUTS.reshape(3, 1, 2), LABELS, 2).sha256
 
 
-def test_bytes_become_floats_between_0_and_1() -> None:
-    images = np.array([[0, 255], [51, 102], [255, 255]], dtype=np.uint8)
-    data = wb.DataSet("mine", images, LABELS, 2)
-    pool = Pool.of(data, np.array([2, 1]), np.array([1, 0]), torch.device("cpu"))
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, 5, 4, 2), dtype=np.uint8)
+CPU = torch.device("cpu")
+
+
+def test_images_become_floats_with_their_channels_last_in_memory() -> None:
+    data = wb.DataSet("mine", IMAGES, LABELS, 2, span=(-1.0, 1.0))
+    assert data.shape == (2, 5, 4)
+    pool = Pool.of(data, np.array([2, 1]), np.array([1, 0]), CPU)
     inputs, labels = pool.take(torch.tensor([1]))
-    torch.testing.assert_close(inputs, torch.tensor([[0.2, 0.4]]))
+    expected = IMAGES[1].transpose(2, 0, 1) / 127.5 - 1
+    np.testing.assert_allclose(inputs[0], expected, atol=1e-6)
+    assert inputs.is_contiguous(memory_format=torch.channels_last)
     assert labels.tolist() == [0]
+
+
+def test_bytes_that_are_no_images_are_refused() -> None:
+    with pytest.raises(BadData, match="N, H, W, C"):
+        wb.DataSet("mine", IMAGES[:, :, 0, 0], LABELS, 2)
+
+
+def test_labels_that_people_gave_are_corrupted_and_the_rate_is_told_against_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 4, 400)
+    given = np.where(rng.random(400) < 0.3, 3 - true, true)
+    data = wb.DataSet("mine", rng.normal(size=(400, 2)).astype(np.float32), true, 4, given=given)
+    assert data.sha256 != dataclasses.replace(data, given=None).sha256
+    task = wb.Task(
+        name="human", dataset=data, corruption=wb.Unchanged(), holdout=wb.PerClass(2), select=20,
+        test=40, train=200, model=lambda d: torch.nn.Linear(2, 4),
+    )  # fmt: skip
+    splits = task.split(0)
+    assert len(splits.train) == 200
+    assert (splits.given == given[splits.train]).all()
+    assert splits.corrupted.rate == (given[splits.train] != true[splits.train]).mean() > 0.2
+    assert splits.corrupted.transition[0, 3] > 0.2
+    (held,) = {tuple(task.reset(0).holdout[1].tolist())}
+    assert held == tuple(true[splits.holdout]), "the hold-out's labels are the true ones"
 
 
 def test_a_table_is_standardised_by_its_training_split_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 
 from weightbench.errors import DataUnavailable, WeightbenchError
@@ -108,12 +109,13 @@ def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:
     """
     from weightbench.trial import failed, run_trial
 
+    work = functools.partial(run_trial, unfinished=store.unfinished)
     if limits.workers == 0:
-        finished = inline(grid.missing, run_trial)
+        finished = inline(grid.missing, work)
     else:
         finished = in_processes(
             grid.missing,
-            run_trial,
+            work,
             failed,
             workers=limits.workers,
             seconds=limits.seconds,

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from weightbench.batch import Batch, explain, usable
+from weightbench.checkpoint import Checkpoint
 from weightbench.clock import PhaseClock
 from weightbench.data import Pool
 from weightbench.errors import BadWeights, HiddenData, Misuse
 from weightbench.recipe import Recipe
-from weightbench.sets import Sets, accuracy, predict, shuffled
+from weightbench.sets import Passes, Sets, accuracy, predict
 from weightbench.streams import torch_stream
 from weightbench.task import Task
 from weightbench.weighter import Weighter, spec_of
@@ -82,7 +83,8 @@ class Run:
         self.generator = torch_stream(task.name, role + "weighter", seed, str(spec_of(weighter)))
         self._order = torch_stream(task.name, role + "order", seed)
         self._clean_order = torch_stream(task.name, role + "clean", seed)
-        self._clean_batches: dict[int, Iterator[Batch]] = {}
+        self._passes: dict[tuple[str, int], Passes] = {}
+        self._checkpoint: Checkpoint | None = None
         self.model = task.build_model(seed, role + "model").to(self.device)
         self.steps_taken = self.side_steps = 0
         self.loss_parameters: list[nn.Parameter] = []
@@ -144,8 +146,14 @@ class Run:
         Batches have ``size`` examples; what is left over at the end of a pass sits out, and a set
         smaller than ``size`` is one batch. The order does not depend on the weighter.
         """
-        for index in shuffled(self._sets.train, size, self._order):
+        for index in self._passes_over("train", size):
             yield self.batch(index)
+
+    def _passes_over(self, on: str, size: int) -> Passes:
+        if (on, size) not in self._passes:
+            order = self._order if on == "train" else self._clean_order
+            self._passes[on, size] = Passes(getattr(self._sets, on), size, order)
+        return self._passes[on, size]
 
     def clean_batch(self, size: int | None = None) -> Batch:
         """The next hold-out mini-batch: ``recipe.clean_batch`` examples, or all if there are fewer.
@@ -153,18 +161,12 @@ class Run:
         ``index`` of that batch counts within the hold-out.
         """
         size = min(size or self.recipe.clean_batch, len(self._pool("holdout")))
-        if size not in self._clean_batches:
-            self._clean_batches[size] = self._clean_epochs(size)
-        batch = next(self._clean_batches[size])
-        batch.step, batch.progress = self.steps_taken, self.progress
-        return batch
-
-    def _clean_epochs(self, size: int) -> Iterator[Batch]:
         pool = self._sets.holdout
-        whole = torch.arange(len(pool), device=self.device)
-        orders = itertools.repeat(whole) if size == len(pool) else None
-        for index in orders or shuffled(pool, size, self._clean_order):
-            yield self._batch_of(pool, index, "clean-augment")
+        if size == len(pool):
+            index = torch.arange(size, device=self.device)
+        else:
+            index = next(self._passes_over("holdout", size))
+        return self._batch_of(pool, index, "clean-augment")
 
     def predict(self, model: nn.Module | None = None, on: str = "train") -> Tensor:
         """(n, K) outputs on the whole ``train`` or ``holdout`` set: no augmentation, no graph."""
@@ -234,10 +236,13 @@ class Run:
             self.weighter.begin(self)
             self.loss_parameters = list(self.weighter.parameters())
             self.optimizer = self.recipe.optimizer(self.model, self.loss_parameters)
+            if self._checkpoint is not None:
+                self._checkpoint.restore(self)
         decays, epoch = self.recipe.decay_steps(), self._steps_an_epoch()
         looks = self.recipe.evaluation_steps() if monitor else frozenset()
         with self._clock.phase("train"):
-            for batch in itertools.islice(self.weighter.batches(self), self.recipe.steps):
+            left = self.recipe.steps - self.steps_taken
+            for batch in itertools.islice(self.weighter.batches(self), left):
                 self._batch = batch
                 yield batch
                 if self._batch is not None:
@@ -248,6 +253,8 @@ class Run:
                     self._decay()
                 if self.steps_taken in looks:
                     self._look()
+                if self._checkpoint is not None:
+                    self._checkpoint.save_if_due(self)
         if self.steps_taken < self.recipe.steps:
             raise Misuse(f"batches() ended after {self.steps_taken} of {self.recipe.steps} steps")
 
@@ -259,8 +266,13 @@ class Run:
         for batch in batches:
             self.step(self.weighter.weigh(batch))
 
-    def train(self) -> nn.Module:
-        """Run the whole loop with the run's own weighter and return the network to be judged."""
+    def train(self, checkpoint: Checkpoint | None = None) -> nn.Module:
+        """Run the whole loop with the run's own weighter and return the network to be judged.
+
+        Args:
+            checkpoint: where to leave the state now and then, and to go on from.
+        """
+        self._checkpoint = checkpoint
         self._train(iter(self))
         return self.finish()
 

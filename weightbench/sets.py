@@ -46,15 +46,45 @@ class Sets:
         )
 
 
-def shuffled(pool: Pool, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+class Passes:
     """Indices of mini-batches in shuffled passes, for ever; what is left over sits out.
 
     A pool smaller than ``size`` is one batch.
     """
-    n = len(pool)
-    while True:
-        order = torch.randperm(n, generator=generator).to(pool.labels.device)
-        yield from torch.split(order[: n - n % size if n > size else n], size)
+
+    def __init__(self, pool: Pool, size: int, generator: torch.Generator) -> None:
+        n = len(pool)
+        self._used = n - n % size if n > size else n
+        self._n, self._size, self._generator = n, size, generator
+        self._device = pool.labels.device
+        self._at = self._used  # a pass is over
+        self._before = generator.get_state()
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self
+
+    def __next__(self) -> Tensor:
+        if self._at >= self._used:
+            self._shuffle()
+        batch = self._order[self._at : min(self._at + self._size, self._used)]
+        self._at += self._size
+        return batch
+
+    def _shuffle(self) -> None:
+        self._before = self._generator.get_state()
+        self._order = torch.randperm(self._n, generator=self._generator).to(self._device)
+        self._at = 0
+
+    def state(self) -> tuple[Tensor, int]:
+        """Where in which pass it is."""
+        return self._before, self._at
+
+    def go_to(self, state: tuple[Tensor, int]) -> None:
+        """Go to what :meth:`state` gave; leaves the generator anywhere."""
+        before, at = state
+        self._generator.set_state(before.cpu())
+        self._shuffle()
+        self._at = at
 
 
 @torch.no_grad()

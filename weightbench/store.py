@@ -51,7 +51,10 @@ def checksum(predictions: Predictions) -> str:
 
 
 class Store:
-    """Records under ``root``: ``records/``, ``predictions/`` and ``costs/``, named by trial key."""
+    """Records under ``root``: ``records/``, ``predictions/`` and ``costs/``, named by trial key.
+
+    ``unfinished/`` holds the states of trainings that were stopped, until their record is there.
+    """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
@@ -78,6 +81,13 @@ class Store:
         if predictions is not None:
             self._write(self._path("predictions", record.trial), pack(predictions))
         self._write(self._path("records", record.trial), write(record))
+        if record.status in ("ok", "diverged"):
+            (self.unfinished / f"{record.trial.key}.pt").unlink(missing_ok=True)
+
+    @property
+    def unfinished(self) -> Path:
+        """The folder of trainings that were stopped."""
+        return self.root / "unfinished"
 
     def put_cost(self, cost: Cost) -> None:
         """Keep a cost record.

@@ -6,9 +6,11 @@ import dataclasses
 import datetime
 import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 
+from weightbench.checkpoint import Checkpoint
 from weightbench.errors import BadSpec, Diverged
 from weightbench.provenance import provenance
 from weightbench.records import Record, Status, Training, Trial
@@ -49,10 +51,16 @@ def plan(task: str, weighter: str, seeds: Iterable[int], device: str) -> list[Tr
     ]
 
 
-def run_trial(trial: Trial) -> Outcome:
-    """Train and test; a failure of any kind becomes a record too."""
+def run_trial(trial: Trial, unfinished: Path | None = None) -> Outcome:
+    """Train and test; a failure of any kind becomes a record too.
+
+    Args:
+        trial: what to run.
+        unfinished: a folder to leave the state of the training in, and to go on from.
+    """
+    checkpoint = None if unfinished is None else Checkpoint(unfinished / f"{trial.key}.pt")
     try:
-        return _run(trial)
+        return _run(trial, checkpoint)
     except Diverged as error:
         return failed(trial, "diverged", str(error))
     except (MemoryError, torch.OutOfMemoryError) as error:
@@ -77,12 +85,12 @@ def failed(trial: Trial, status: Status, reason: str) -> Outcome:
     )
 
 
-def _run(trial: Trial) -> Outcome:
+def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
     task, weighter = make_task(trial.task), make_weighter(trial.weighter)
     if task.fingerprint != trial.fingerprint or digest_of(weighter) != trial.source:
         raise BadSpec("the source changed after the evaluation had started; start it again")
     run = Run(task, trial.seed, weighter=weighter, device=trial.device)
-    run.train()
+    run.train(checkpoint)
     predictions: Predictions = {
         "last": run.test_predictions().cpu().numpy(),
         "selected": run.test_predictions(selected=True).cpu().numpy(),

@@ -86,6 +86,8 @@ class Weighter(abc.ABC):
             current = getattr(self, name, None)
             if isinstance(current, nn.Module):
                 current.load_state_dict(value)
+            elif isinstance(current, nn.Parameter):
+                current.data.copy_(value)  # the optimiser knows it by identity
             else:
                 setattr(self, name, value)
 

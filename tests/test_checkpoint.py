@@ -1,0 +1,89 @@
+"""A training that was stopped and went on ends with the bits of one that was not."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+import weightbench as wb
+from weightbench.checkpoint import Checkpoint
+from weightbench.run import Run
+
+
+class StopAt(Checkpoint):
+    """Saves after every step, and pulls the plug after one of them."""
+
+    def __init__(self, path: Path, step: int) -> None:
+        super().__init__(path, seconds=0)
+        self.step = step
+
+    def save_if_due(self, run: Run) -> None:
+        super().save_if_due(run)
+        if run.steps_taken == self.step:
+            raise KeyboardInterrupt
+
+
+def trained(task: wb.Task, weighter: str, checkpoint: Checkpoint | None = None) -> Run:
+    run = task.reset(3, weighter=wb.make_weighter(weighter))
+    run.train(checkpoint)
+    return run
+
+
+@pytest.mark.parametrize("weighter", ["uniform", "random", "resample", "clean-only", "l2rw+es+ft"])
+def test_going_on_changes_no_bit(tiny: wb.Task, weighter: str, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(tiny.recipe, clean_batch=5)  # less than the hold-out: shuffled
+    tiny = dataclasses.replace(tiny, recipe=recipe)
+    whole = trained(tiny, weighter)
+    path = tmp_path / "unfinished" / "a.pt"
+    steps = whole.recipe.steps
+    for stop in (1, steps // 2, steps - 1):
+        with pytest.raises(KeyboardInterrupt):
+            trained(tiny, weighter, StopAt(path, stop))
+    pieces = trained(tiny, weighter, Checkpoint(path))
+    assert pieces.steps_taken == steps
+    assert pieces.select_accuracy == whole.select_accuracy
+    assert pieces.used_holdout == whole.used_holdout
+    for one, other in zip(
+        whole.finish().parameters(), pieces.finish().parameters(), strict=True
+    ):  # fmt: skip
+        assert torch.equal(one, other)
+    assert torch.equal(
+        whole.test_predictions(selected=True), pieces.test_predictions(selected=True)
+    )  # fmt: skip
+
+
+class TrainedLoss(wb.Weighter):
+    """A parameter of the loss, as the S-model has one."""
+
+    def begin(self, run: wb.Run) -> None:
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        return [self.scale]
+
+    def losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return super().losses(logits * self.scale, labels)
+
+    def weigh(self, batch: wb.Batch) -> torch.Tensor:
+        return torch.full((len(batch),), 1 / len(batch))
+
+
+def test_a_parameter_of_the_loss_goes_on_being_trained(tiny: wb.Task, tmp_path: Path) -> None:
+    whole, parts = TrainedLoss(), TrainedLoss()
+    tiny.reset(0, weighter=whole).train()
+    with pytest.raises(KeyboardInterrupt):
+        tiny.reset(0, weighter=TrainedLoss()).train(StopAt(tmp_path / "a.pt", 5))
+    tiny.reset(0, weighter=parts).train(Checkpoint(tmp_path / "a.pt"))
+    assert torch.equal(whole.scale, parts.scale)
+    assert whole.scale != 1
+
+
+def test_a_half_written_state_means_from_the_beginning(tiny: wb.Task, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    with pytest.raises(KeyboardInterrupt):
+        trained(tiny, "uniform", StopAt(path, 5))
+    path.write_bytes(path.read_bytes()[:1000])
+    assert trained(tiny, "uniform", Checkpoint(path)).score() == trained(tiny, "uniform").score()

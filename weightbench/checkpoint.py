@@ -1,0 +1,81 @@
+"""Unfinished runs on disk, so that a training goes on where it was stopped."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from weightbench.run import Run
+
+_PLAIN = ("steps_taken", "side_steps", "used_holdout", "select_accuracy", "_selected")
+_STREAMS = ("generator", "_order", "_clean_order")
+
+
+class Checkpoint:
+    """A file that a run leaves its state in now and then.
+
+    What is stopped between two savings is trained again, to the same bits. The weighter goes on
+    from its ``begin``, which runs again, and its ``state_dict``; what it keeps elsewhere is lost.
+
+    Args:
+        path: the file; its folder is made when first needed.
+        seconds: at least this long between two savings.
+    """
+
+    def __init__(self, path: Path, seconds: float = 30.0) -> None:
+        self._path = path
+        self._seconds = seconds
+        self._saved = time.monotonic()
+
+    def save_if_due(self, run: Run) -> None:
+        """Write the state of ``run``, whole or not at all, if the last saving is long ago."""
+        if time.monotonic() - self._saved < self._seconds:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        part = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
+        try:
+            torch.save(_state(run), part)
+            part.replace(self._path)
+        finally:
+            part.unlink(missing_ok=True)
+        self._saved = time.monotonic()
+
+    def restore(self, run: Run) -> None:
+        """Bring ``run``, after its ``begin``, to where the file says; there may be none."""
+        try:
+            state = torch.load(self._path, map_location=run.device, weights_only=True)
+        except (OSError, RuntimeError, EOFError, ValueError):
+            return  # none, or one that cannot be read: the run starts from its beginning
+        _load(run, state)
+
+
+def _state(run: Run) -> dict[str, Any]:
+    assert run.optimizer is not None
+    return {
+        "model": run.model.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "weighter": run.weighter.state_dict(),
+        "seconds": dict(run._clock.seconds),
+        "passes": {key: passes.state() for key, passes in run._passes.items()},
+        "streams": {name: getattr(run, name).get_state() for name in _STREAMS},
+        **{name: getattr(run, name) for name in _PLAIN},
+    }
+
+
+def _load(run: Run, state: dict[str, Any]) -> None:
+    assert run.optimizer is not None
+    run.model.load_state_dict(state["model"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.weighter.load_state_dict(state["weighter"])
+    run._clock.seconds.update(state["seconds"])
+    for (on, size), place in state["passes"].items():
+        run._passes_over(on, size).go_to(place)
+    for name in _STREAMS:
+        getattr(run, name).set_state(state["streams"][name].cpu())
+    for name in _PLAIN:
+        setattr(run, name, state[name])
