@@ -55,3 +55,19 @@ wb.register_task(
     select=400, model=mnist_lenet, recipe=wb.Recipe(steps=8000, lr=1e-3, milestones=()),
     about="rare 4s against 9s of MNIST, 1 in 200; 10 clean images; the paper's LeNet, Figure 2",
 )  # fmt: skip
+
+# Sized for a CPU: few images seen often, so that their labels can be learned by heart.
+FLIPS = wb.Recipe(steps=400, lr=0.03)
+for _name, _dataset in (("mnist", mnist), ("fashion-mnist", fashion_mnist)):
+    wb.register_task(
+        f"{_name}-uniform-flip-v0",
+        dataset=_dataset, corruption=wb.UniformFlip(0.4), holdout=wb.PerClass(10), select=1000,
+        train=1000, model=mnist_lenet, recipe=FLIPS,
+        about="40 % of 1,000 labels become any other label; 100 clean images; LeNet",
+    )  # fmt: skip
+    wb.register_task(
+        f"{_name}-background-flip-v0",
+        dataset=_dataset, corruption=wb.BackgroundFlip(0.4), holdout=wb.PerClass(10), select=1000,
+        train=1000, model=mnist_lenet, recipe=FLIPS,
+        about="40 % of 1,000 labels become one class; 100 clean images; LeNet",
+    )  # fmt: skip
