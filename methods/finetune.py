@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 from torch import nn
 
@@ -22,17 +23,19 @@ class _LastRate(Uniform):
 class FineTune(wb.Wrapper):
     """Extra uniform steps on the hold-out, at the learning rate where the schedule ended.
 
-    Ren et al. 2018, section 4.2: 5,000 steps after 80,000, at 1e-3. ``steps=None`` keeps that
-    proportion, a sixteenth of the recipe.
+    Ren et al. 2018, section 4.2: 5,000 steps after 80,000, at 1e-3, and as many after the shorter
+    schedule. ``steps=0`` keeps that proportion: a sixteenth of the task's own steps.
     """
 
-    def __init__(self, inner: wb.Weighter, steps: int | None = None) -> None:
+    refuses: ClassVar = {"select": "+select is about the steps before +ft: write +select+ft"}
+
+    def __init__(self, inner: wb.Weighter, steps: int = 0) -> None:
         super().__init__(inner)
         self.steps = steps
 
     def finish(self, run: wb.Run) -> nn.Module:
         """Fine-tune what the inner weighter leaves."""
-        steps = self.steps or max(run.recipe.steps // 16, 1)
+        steps = self.steps or max(run.task.recipe.steps // 16, 1)
         model = self.inner.finish(run)
         return run.fork(_LastRate(), "ft", on="holdout", steps=steps, model=model)
 

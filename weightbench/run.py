@@ -42,10 +42,12 @@ class Run:
         device: where everything lives.
         recipe: the schedule, as the weighter's ``recipe`` hook left it.
         steps_taken: optimiser steps so far.
-        side_steps: steps taken by side trainings (:meth:`fork`).
+        side_steps: steps taken by side trainings (:meth:`fork`); a weighter that trains something
+            else besides adds its steps.
         num_classes: K.
         labels: (n,) int64, the training labels as given.
-        used_holdout: whether the clean hold-out was touched; noted, for tables tell the two apart.
+        used_holdout: whether clean data had a say (the hold-out was touched, or the deployed
+            network was chosen on the select split); noted, for tables tell the two apart.
         generator: the weighter's own random stream, the only randomness it may use.
     """
 
@@ -223,6 +225,18 @@ class Run:
         """A second network of the task's kind, with its own initial parameters."""
         return self.task.build_model(self.seed, f"{self._role}{role}").to(self.device)
 
+    def selected_model(self) -> nn.Module:
+        """The network that did best on the select split, for a weighter's ``finish`` alone.
+
+        Raises:
+            HiddenData: the training is still going on; a choice made on the select split would get
+                into the weights.
+        """
+        if self.steps_taken < self.recipe.steps:
+            raise HiddenData("the selected network is handed out after the last step, in finish()")
+        self.used_holdout = True
+        return self._best()
+
     # ---- the loop --------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Batch]:
@@ -330,6 +344,12 @@ class Run:
             if now > best:
                 self._selected = copy.deepcopy(self.model.state_dict())
 
+    def _best(self) -> nn.Module:
+        """A copy of the network that did best on the select split; of the last where none was."""
+        model = self.new_model("model")
+        model.load_state_dict(self._selected or self.model.state_dict())
+        return model.eval()
+
     def finish(self) -> nn.Module:
         """The network to be judged, in evaluation mode; the weighter's ``finish`` runs once."""
         if self._deployed is None:
@@ -343,10 +363,7 @@ class Run:
         Args:
             selected: of the network that did best on the select split instead of the last one.
         """
-        model = self.finish()
-        if selected and self._selected is not None:
-            model = self.new_model("model")
-            model.load_state_dict(self._selected)
+        model = self._best() if selected and self._selected else self.finish()
         with self._clock.phase("test"), self.autocast():
             return predict(model, self._sets.test).argmax(1)
 

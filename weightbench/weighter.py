@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,10 +33,12 @@ class Weighter(abc.ABC):
     Attributes:
         privileged: declares the use of the training set's true labels; shown, never ranked.
         negative: declares that weights may be negative.
+        refuses: names of wrappers that make no sense around this one, each with the reason.
     """
 
     privileged: bool = False
     negative: bool = False
+    refuses: ClassVar[Mapping[str, str]] = {}
     spec: Spec | None = None  # what make_weighter built it from
 
     def begin(self, run: Run) -> None:  # noqa: B027 - a hook that may do nothing
@@ -159,17 +161,35 @@ def make_weighter(text: str, **params: Any) -> Weighter:
     """A fresh weighter: ``name[param=value]+wrapper`` or ``path.py:Class[...]+wrapper``.
 
     Raises:
-        BadSpec: it cannot be read, does not exist, or has no such parameter.
+        BadSpec: it cannot be read, does not exist, has no such parameter, or makes no sense.
     """
     spec = parse(text)
     given = tuple({**dict(spec.params), **params}.items())
     own, weighter = _build(Spec(spec.name, given), _weighter_class(spec.name))
-    wrappers = []
+    wrappers: list[Spec] = []
     for wrapper in spec.wrappers:
+        _check_fits(wrapper.name, weighter, wrappers)
         written, weighter = _build(wrapper, WRAPPERS.get(wrapper.name), weighter)
         wrappers.append(written)
     weighter.spec = Spec(own.name, own.params, tuple(wrappers))
     return weighter
+
+
+def _check_fits(wrapper: str, weighter: Weighter, wrappers: Iterable[Spec]) -> None:
+    """Raise BadSpec where ``+wrapper`` makes no sense around ``weighter``, with the reason."""
+    if any(wrapper == other.name for other in wrappers):
+        raise BadSpec(f"+{wrapper} is there twice; once is all it can do")
+    for layer in _layers(weighter):
+        if wrapper in layer.refuses:
+            raise BadSpec(layer.refuses[wrapper])
+
+
+def _layers(weighter: Weighter) -> Iterator[Weighter]:
+    """A weighter and all it wraps, the outermost first."""
+    yield weighter
+    while isinstance(weighter, Wrapper):
+        weighter = weighter.inner
+        yield weighter
 
 
 def spec_of(weighter: Weighter) -> Spec:
@@ -179,11 +199,7 @@ def spec_of(weighter: Weighter) -> Spec:
 
 def digest_of(weighter: Weighter) -> str:
     """sha256 (hex) of the source files of a weighter and of all it wraps."""
-    classes = [type(weighter)]
-    while isinstance(weighter, Wrapper):
-        weighter = weighter.inner
-        classes.append(type(weighter))
-    return source_digest(*classes)
+    return source_digest(*map(type, _layers(weighter)))
 
 
 def _weighter_class(name: str) -> tuple[type[Weighter], dict[str, Any]]:
