@@ -61,7 +61,7 @@ class AdaBoost(_Round):
 
 
 def boosted(shares: Tensor, wrong: Tensor, num_classes: int) -> tuple[Tensor, float]:
-    """The next distribution, mean 1, and the member's vote: Algorithm 2 (SAMME), 2 (c) to (e).
+    """The next distribution, mean 1, and the member's vote: Algorithm 2 (SAMME), step 2 (b) to (e).
 
     ``err = sum_i shares_i wrong_i / sum_i shares_i``, ``vote = log((1 - err) / err) + log(K - 1)``,
     and what was wrong counts ``exp(vote)`` times more.

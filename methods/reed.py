@@ -1,7 +1,4 @@
-"""Bootstrapping: the network's own opinion is part of the target (Reed et al., ICLR workshop 2015).
-
-"Training deep neural networks on noisy labels with bootstrapping", equations 6 (soft) and 7 (hard).
-"""
+"""Bootstrapping: the network's own opinion is part of the target (Reed et al., ICLR workshop 2015)."""
 
 from __future__ import annotations
 

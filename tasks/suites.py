@@ -16,3 +16,19 @@ wb.register_suite(
     seeds=6,
     about="embedded data, small networks: a leaderboard in a minute on two cores",
 )
+
+wb.register_suite(
+    "paper-digits",
+    tasks=("digits-uniform-flip-v0", "digits-background-flip-v0", "digits49-imbalance-v0"),
+    weighters=(
+        "uniform", "uniform+es", "random", "proportion", "resample", "hard-mining",
+        "reed-soft", "reed-soft+es", "reed-hard", "reed-hard+es",
+        "s-model", "s-model+conf", "s-model+conf+es",
+        "mentornet", "mentornet-dd", "self-paced", "adaboost", "weighted",
+        "clean-only", "uniform+ft", "uniform+es+ft", "uniform+select", "random+ft",
+        "s-model+conf+ft", "s-model+conf+es+ft", "mentornet+ft", "weighted+ft", "l2rw",
+        "oracle",
+    ),
+    seeds=6,
+    about="every method and composition of Ren et al. 2018, Tables 1 and 2, on embedded digits",
+)  # fmt: skip

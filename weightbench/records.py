@@ -85,7 +85,8 @@ class Training(_Model):
         realised_noise: share of the training labels that are wrong.
         sizes: examples in ``train``, ``holdout``, ``select`` and ``test``.
         checksums: of ``data``, ``corruption`` and ``splits``.
-        used_holdout: whether the weighter touched the clean hold-out.
+        used_holdout: whether clean data had a say: the hold-out was touched, or the judged network
+            was chosen on the select split.
         steps: optimiser steps.
         side_steps: steps of side trainings.
         phases: seconds in each phase of the run.

@@ -1,0 +1,121 @@
+"""What must hold of every registered weighter, and of every composition the paper lists."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import weightbench as wb
+from weightbench.registry import SUITES, WEIGHTERS
+
+NAMES = sorted({*WEIGHTERS.names(), *SUITES.get("paper-digits").weighters})
+
+
+def weights_of(task: wb.Task, name: str, seed: int = 0) -> list[Tensor]:
+    """The weights of every step, hooks called as in an evaluation."""
+    weighter = wb.make_weighter(name)
+    run = task.reset(seed, weighter=weighter)
+    found = []
+    for batch in run:
+        found.append(weighter.weigh(batch))
+        run.step(found[-1])
+    run.finish()
+    return found
+
+
+def half_way(task: wb.Task, name: str, seed: int = 0) -> tuple[wb.Weighter, wb.Batch]:
+    """A weighter in the middle of its training, and the batch it is about to weigh."""
+    weighter = wb.make_weighter(name)
+    run = task.reset(seed, weighter=weighter)
+    batches = iter(run)
+    for _ in range(run.recipe.steps // 2):
+        run.step(weighter.weigh(next(batches)))
+    return weighter, next(batches)
+
+
+def again(batch: wb.Batch, order: Tensor) -> wb.Batch:
+    """The same examples in another order, with nothing computed yet, beside the same clean ones."""
+    made = wb.Batch(batch.run, batch.index[order], batch.inputs[order], batch.labels[order])
+    made._clean = batch._clean
+    return made
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_are_finite_and_sum_to_1_or_to_nothing(tiny: wb.Task, name: str) -> None:
+    negative = wb.make_weighter(name).negative
+    for weights in weights_of(tiny, name):
+        assert weights.isfinite().all()
+        total = float(weights.sum())
+        assert total == pytest.approx(1, abs=1e-5) or not weights.any()
+        assert negative or (weights >= 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_seed_gives_one_sequence_of_weights(tiny: wb.Task, name: str) -> None:
+    one, other = weights_of(tiny, name), weights_of(tiny, name)
+    assert len(one) == len(other)
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_global_stream_is_left_alone(tiny: wb.Task, name: str) -> None:
+    before = torch.random.get_rng_state()
+    weights_of(tiny, name)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_go_with_the_examples(tiny: wb.Task, name: str) -> None:
+    """In another order the examples get the same weights, unless weights are drawn by position."""
+    weighter, batch = half_way(tiny, name)
+    state, stream = copy.deepcopy(weighter.state_dict()), batch.run.generator.get_state()
+    batch.clean()
+    plain = weighter.weigh(again(batch, torch.arange(len(batch))))
+    if not torch.equal(stream, batch.run.generator.get_state()):
+        pytest.skip("draws a random number for each position")
+    weighter.load_state_dict(state)
+    order = torch.randperm(len(batch), generator=torch.Generator().manual_seed(0))
+    shuffled = weighter.weigh(again(batch, order))
+    torch.testing.assert_close(shuffled, plain[order], atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_state_is_enough_to_go_on_from(tiny: wb.Task, name: str) -> None:
+    """A weighter that has begun on other data weighs alike once it is given the state."""
+    weighter, batch = half_way(tiny, name)
+    state = copy.deepcopy(weighter.state_dict())
+    other = wb.make_weighter(name)
+    next(iter(tiny.reset(1, weighter=other)))
+    other.load_state_dict(state)
+    batch.clean()
+    stream = batch.run.generator.get_state()
+    order = torch.arange(len(batch))
+    expected, losses = weighter.weigh(one := again(batch, order)), one.losses
+    batch.run.generator.set_state(stream)
+    batch.run.weighter = other
+    torch.testing.assert_close(other.weigh(two := again(batch, order)), expected)
+    torch.testing.assert_close(two.losses, losses)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hidden_data_reaches_no_weight(
+    tiny: wb.Task, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With garbage in the select and test splits, and as true labels, no bit of a weight moves."""
+    splits, data, rng = tiny.split(0), tiny.data, np.random.default_rng(0)
+    inputs, labels = data.inputs.copy(), data.labels.copy()
+    hidden = np.concatenate([splits.select, splits.test])
+    inputs[hidden] = rng.normal(0, 9, inputs[hidden].shape)
+    labels[hidden] = rng.integers(0, data.num_classes, len(hidden))
+    if not wb.make_weighter(name).privileged:
+        labels[splits.train] = rng.integers(0, data.num_classes, len(splits.train))
+    garbage = dataclasses.replace(data, inputs=inputs, labels=labels)
+    expected = weights_of(tiny, name)
+    monkeypatch.setattr(wb.Task, "split", lambda self, seed: splits)
+    poisoned = weights_of(dataclasses.replace(tiny, dataset=garbage), name)
+    assert all(torch.equal(a, b) for a, b in zip(expected, poisoned, strict=True))
