@@ -16,7 +16,8 @@ class MentorNet(wb.Weighter):
     ``v_i = 1`` up to ``burn_in``; ``1[l_i <= lambda]`` up to ``linear_from``;
     ``clip(1 - (l_i - lambda), 0, 1)`` after. lambda is a moving average (``decay``) of the
     ``percentile`` of batch losses. Of each batch, half of the examples drop out in the first 17 %
-    of the schedule and 5 % after. Normalised over the batch, so the step size is everybody's.
+    of the schedule and 5 % after. Normalised over the batch, so that the step size is that of
+    every other method.
     """
 
     def __init__(

@@ -50,9 +50,9 @@ class Watched(MentorNet):
 class MentorNetDD(MentorNet):
     """After the burn-in, ``v_i = sigmoid(mentor(l_i, l_i - lambda, label i, stage))``.
 
-    LSTM, embeddings (2 and 5 wide) and a layer of 20 are the published ones, dropout, burn-in and
-    lambda those of ``mentornet``. Instead of downloading weights, ``begin`` trains the mentor: a
-    plain side training shows what hold-out images cost under their right label and, as often,
+    The embeddings (2 and 5 wide) and the layer of 20 are the published ones; dropout, burn-in and
+    lambda are those of ``mentornet``. Instead of downloading weights, ``begin`` trains the mentor:
+    a plain side training shows what hold-out images cost under their right label and, as often,
     under a random wrong one, and the mentor learns to tell the two apart (Adam, ``fit_steps``).
     """
 

@@ -1,4 +1,4 @@
-"""Bootstrapping: the network's own opinion is part of the target (Reed et al., ICLR workshop 2015)."""
+"""Bootstrapping: the network's own opinion is part of the target (Reed et al., 2015)."""
 
 from __future__ import annotations
 
