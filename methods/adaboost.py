@@ -89,7 +89,7 @@ class Vote(nn.Module):
         """(n, K) float, from a batch of inputs."""
         outputs = torch.stack([member(inputs) for member in self.members])
         chosen = F.one_hot(outputs.argmax(2), outputs.shape[2]).float()
-        return torch.einsum("m,mnk->nk", self.votes.to(chosen), chosen)
+        return (self.votes.to(chosen)[:, None, None] * chosen).sum(0)
 
 
 wb.register_weighter("adaboost", AdaBoost)

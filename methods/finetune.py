@@ -24,12 +24,12 @@ class FineTune(wb.Wrapper):
     """Extra uniform steps on the hold-out, at the learning rate where the schedule ended.
 
     Ren et al. 2018, section 4.2: 5,000 steps after 80,000, at 1e-3, and as many after the shorter
-    schedule. ``steps=0`` keeps that proportion: a sixteenth of the task's own steps.
+    schedule. Without ``steps`` that proportion is kept: a sixteenth of the task's own.
     """
 
     refuses: ClassVar = {"select": "+select is about the steps before +ft: write +select+ft"}
 
-    def __init__(self, inner: wb.Weighter, steps: int = 0) -> None:
+    def __init__(self, inner: wb.Weighter, steps: int | None = None) -> None:
         super().__init__(inner)
         self.steps = steps
 

@@ -32,7 +32,7 @@ class HardMining(Uniform):
         for batch in run.epochs(self.pool):
             # In evaluation mode: a forward pass that is no step leaves running statistics alone.
             run.model.eval()
-            with torch.no_grad():
+            with torch.no_grad(), run.autocast():
                 losses = F.cross_entropy(run.model(batch.inputs), batch.labels, reduction="none")
             run.model.train()
             yield run.batch(batch.index[hardest(losses, batch.labels == rare)])

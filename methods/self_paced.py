@@ -13,9 +13,8 @@ class SelfPaced(wb.Weighter):
     """``v_i = 1[loss_i < lambda]``, lambda growing: what is easy now, then more and more.
 
     The first epoch takes all examples. lambda then starts at the median loss over the training set
-    (half of the examples are easy) and is multiplied by ``growth`` with each tenth of the schedule;
-    Kumar et al. multiply by 1.3 a round. Normalised over the batch, so that the step size is that
-    of every other method.
+    (half of the examples are easy) and is multiplied by ``growth`` with each tenth of the schedule.
+    Normalised over the batch, so that the step size is that of every other method.
     """
 
     def __init__(self, growth: float = 1.3) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,11 @@ import torch
 from torch import Tensor
 
 import weightbench as wb
+from weightbench.checkpoint import Checkpoint
 from weightbench.registry import SUITES, WEIGHTERS
+from weightbench.run import Run
+
+from .toys import trained
 
 NAMES = sorted({*WEIGHTERS.names(), *SUITES.get("paper-digits").weighters})
 
@@ -100,6 +105,34 @@ def test_state_is_enough_to_go_on_from(tiny: wb.Task, name: str) -> None:
     batch.run.weighter = other
     torch.testing.assert_close(other.weigh(two := again(batch, order)), expected)
     torch.testing.assert_close(two.losses, losses)
+
+
+class StopHalfWay(Checkpoint):
+    """Saves after every step, and pulls the plug after half of them."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, seconds=0)
+
+    def save_if_due(self, run: Run) -> None:
+        super().save_if_due(run)
+        if run.steps_taken == run.recipe.steps // 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stopped_training_goes_on_as_if_it_had_not_been(
+    tiny: wb.Task, name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.pt"
+    with pytest.raises(KeyboardInterrupt):
+        tiny.reset(0, weighter=wb.make_weighter(name)).train(StopHalfWay(path))
+    pieces = tiny.reset(0, weighter=wb.make_weighter(name))
+    pieces.train(Checkpoint(path))
+    whole = trained(tiny, name)
+    assert pieces.side_steps == whole.side_steps
+    one, other = pieces.finish().state_dict(), whole.finish().state_dict()
+    assert all(torch.equal(one[key], other[key]) for key in other)
+    assert torch.equal(pieces.test_predictions(), whole.test_predictions())
 
 
 @pytest.mark.parametrize("name", NAMES)
