@@ -41,8 +41,8 @@ def test_learning_to_reweight_finds_the_rare_fours_of_mnist() -> None:
             if run.steps_taken == 100:
                 break
         scores[name] = run.score()
-    assert scores["uniform"] < 0.6
-    assert scores["l2rw"] > 0.85
+    assert scores["uniform"] < 0.55
+    assert scores["l2rw"] > 0.65
 
 
 @cifar10
