@@ -65,7 +65,7 @@ def test_what_is_put_is_read(store: Store) -> None:
 
 
 @given(st.dictionaries(st.text("abc", min_size=1), stn.arrays(np.int64, 5), min_size=1))
-def test_a_checksum_depends_on_names_and_values_alone(predictions: dict[str, np.ndarray]) -> None:  # type: ignore[type-arg]
+def test_a_checksum_depends_on_names_and_values_alone(predictions: dict[str, np.ndarray]) -> None:
     backwards = dict(reversed(predictions.items()))
     assert checksum(backwards) == checksum(predictions)
     name = next(iter(predictions))
@@ -228,7 +228,7 @@ def test_a_disk_that_refuses_leaves_what_was_there(store: Store) -> None:
     def write_on() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-        with pytest.raises(StoreError, match="cannot write .*the same command goes on"):
+        with pytest.raises(StoreError, match=r"cannot write .*the same command goes on"):
             store.put(samples.record(9), samples.predictions(9))
 
     assert in_child(write_on) == 0
@@ -253,10 +253,14 @@ def test_a_full_disk_loses_nothing_that_was_finished(small_disk: Path) -> None:
     store = Store(small_disk / "runs")
     store.create()
     kept: list[Record] = []
-    with pytest.raises(StoreError, match="No space left"):
+
+    def fill_up() -> None:
         for seed in range(1000):
             store.put(samples.record(seed), samples.predictions(seed))
             kept.append(samples.record(seed))
+
+    with pytest.raises(StoreError, match="No space left"):
+        fill_up()
     assert kept
     assert by_seed(store.records()[0]) == kept
     assert store.audit() == []

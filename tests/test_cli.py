@@ -1,0 +1,211 @@
+"""The command line as people meet it: faults are one line each, and no trial is lost by them."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.commands import TINY, broken, evaluate, start, weightbench
+from weightbench.cli import main
+from weightbench.records import Record
+from weightbench.store import Store
+
+
+def here(*arguments: str) -> Result:
+    """Run a command in this process: quick where no process of its own is at stake."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.output
+    return result
+
+
+def records_of(out: Path) -> dict[str, Record]:
+    records, damaged = Store(out).records()
+    assert damaged == []
+    return {record.trial.key: record for record in records}
+
+
+FAULTS = {
+    "WrongShape": ("error", "shape (33,)"),
+    "NotANumber": ("error", "1 of 32 weights are not finite (nan) at step 0"),
+    "Negative": ("error", "declare negative = True"),
+    "WrongType": ("error", "torch.int64"),
+    "WrongDevice": ("error", "weights are on meta; the batch is on cpu"),
+    "NoTensor": ("error", "weigh returned a list"),
+    "Raises": ("error", "no weights today ask again tomorrow"),
+    "Peeks": ("error", "privileged = True"),
+    "Diverges": ("diverged", "the loss is not finite"),
+    "Exits": ("error", "SystemExit: 3"),
+    "Vanishes": ("error", "the process exited with status 7"),
+    "Crashes": ("error", "the process was killed by SIGABRT"),
+    "Sleeps": ("timeout", "it took longer than 15 s"),
+    "FillsWithTensors": ("oom", "can't allocate memory"),
+    "FillsWithBytes": ("oom", "out of memory"),
+    "NoModule": ("error", "NoneType"),
+}
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str, str]:
+    """One evaluation of every weighter that fails, beside one that does not."""
+    out = tmp_path_factory.mktemp("faulty") / "runs"
+    weighters = ("random", *map(broken, FAULTS))
+    limits = ("--time-limit", "15", "--memory-limit", "1")
+    done = weightbench(*evaluate(out, *limits, weighters=weighters))
+    return out, done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_a_row_with_its_status_and_reason(
+    name: str, faulty: tuple[Path, int, str, str]
+) -> None:
+    out, _, stdout, stderr = faulty
+    status, says = FAULTS[name]
+    (record,) = (r for r in records_of(out).values() if r.trial.weighter == broken(name))
+    assert record.status == status
+    assert says in record.reason
+    lines = [line for line in stderr.splitlines() if f"{broken(name)} on" in line]
+    assert lines == [f"{status}: {broken(name)} on {TINY}, seed 0: {record.reason}"]
+    assert broken(name) in stdout
+
+
+def test_the_others_are_kept_and_the_exit_status_tells(
+    faulty: tuple[Path, int, str, str],
+) -> None:
+    out, code, stdout, _ = faulty
+    assert code == 1
+    fine = {r.trial.weighter for r in records_of(out).values() if r.status == "ok"}
+    assert fine == {"uniform", "random", "oracle"}
+    assert f"{len(FAULTS)} failed trials count as chance level" in stdout
+
+
+def living(group: int) -> list[int]:
+    """Processes of a group that are not dead yet."""
+    alive = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] not in "ZX":
+            alive.append(int(path.parent.name))
+    return alive
+
+
+def wait_until_none_lives(group: int) -> None:
+    deadline = time.monotonic() + 20
+    while living(group):
+        assert time.monotonic() < deadline, "workers outlived their parent"
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize(("kind", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_stopped_in_mid_run_it_goes_on_where_it_was(
+    kind: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    command = evaluate(tmp_path, weighters=(broken("Slow"),), seeds=10)
+    with start(*command) as process:
+        deadline = time.monotonic() + 90
+        while len(list(tmp_path.glob("records/*.json"))) < 12:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(kind)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in said
+    wait_until_none_lives(process.pid)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("records/*.json")}
+    assert 12 <= len(before) < 30
+    assert Store(tmp_path).audit() == []
+
+    done = weightbench(*command)
+    assert done.returncode == 0
+    assert len(records_of(tmp_path)) == 30
+    for path, written in before.items():
+        assert path.stat().st_mtime_ns == written, "a finished trial ran again"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("evaluate", "--weighter", "unifrom"), "Did you mean uniform?"),
+        (("evaluate", "--task", "digits-uniform-flp-v0"), "Did you mean digits-uniform-flip-v0"),
+        (("evaluate", "--suite", "quik"), "Did you mean quick?"),
+        (("evaluate", "--task", f"{TINY}[nosie=0.2]"), "Did you mean noise?"),
+        (("evaluate", "--task", f"{TINY}[noise=lots]"), "expected a float"),
+        (("evaluate", "--task", f"{TINY}[noise="), "cannot read"),
+        (("evaluate", "--weighter", "no.py:Mine"), "there is no file"),
+        (("evaluate", "--device", "tpu"), "expected cpu or cuda"),
+        (("evaluate", "--seeds", "0"), "--seeds"),
+        (("evaluate", "--seds", "3"), "--seeds"),
+        (("evalute",), "evalute"),
+        (("show", "l2wr"), "Did you mean l2rw"),
+        (("list", "task"), "task"),
+    ],
+)
+def test_what_is_misspelt_exits_with_2(
+    arguments: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    out = ("--out", str(tmp_path / "runs")) if arguments[0] == "evaluate" else ()
+    result = here(*arguments, *out)
+    assert result.exit_code == 2
+    assert says in result.output
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["raise RuntimeError('boom')", "import nowhere", "def (", "import sys; sys.exit(0)", "\x00"],
+)
+def test_a_plugin_that_cannot_be_imported_exits_with_2(text: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    result = here("evaluate", "--weighter", f"{tmp_path}/mine.py:Mine", "--out", str(tmp_path))
+    assert result.exit_code == 2
+    assert "mine.py cannot be run" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_written_exits_with_1(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = here(*evaluate(tmp_path / "file" / "runs"))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: cannot write")
+    assert here("leaderboard", str(tmp_path / "nowhere")).exit_code == 1
+
+
+def test_damage_is_told_mended_and_then_forgotten(tmp_path: Path) -> None:
+    command = evaluate(tmp_path, "--workers", "0")
+    assert here(*command).exit_code == 0
+    victim = next(iter(sorted(tmp_path.glob("records/*.json"))))
+    victim.write_text(victim.read_text()[:50])
+    board = here("leaderboard", str(tmp_path))
+    assert board.exit_code == 1
+    assert f"damaged, left out: {victim}" in board.stderr
+    again = here(*command)
+    assert again.exit_code == 1
+    assert f"damaged, set aside, run again: {victim}" in again.stderr
+    assert here(*command).exit_code == 0
+    assert here("leaderboard", str(tmp_path)).exit_code == 0
+
+
+def test_a_disk_that_fills_up_in_mid_run_keeps_what_was_finished(tmp_path: Path) -> None:
+    """Past its limit on file sizes, a process meets what it meets on a full disk."""
+    command = evaluate(tmp_path, "--workers", "0", seeds=2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (700, hard))
+    try:
+        refused = here(*command)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("error: cannot write")
+    assert len(refused.stderr.splitlines()) == 1
+    assert records_of(tmp_path) == {}
+    assert here(*command).exit_code == 0
+    assert len(records_of(tmp_path)) == 4
