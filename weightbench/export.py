@@ -80,7 +80,7 @@ def to_csv(board: Board) -> str:
     writer.writeheader()
     for row in board.rows:
         own = {
-            "weighter": row.weighter,
+            "weighter": plain(row.weighter),
             "privileged": int(row.privileged),
             "used_holdout": int(row.used_holdout),
         }
@@ -92,7 +92,7 @@ def to_csv(board: Board) -> str:
         for task, cell in row.cells.items():
             bounds = _bounds("accuracy", cell.accuracy) | _bounds("skill", cell.skill)
             counts = {"seeds": cell.seeds, "failures": cell.failures}
-            writer.writerow({**own, "task": task, **counts, **bounds})
+            writer.writerow({**own, "task": plain(task), **counts, **bounds})
     return out.getvalue()
 
 

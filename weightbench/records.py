@@ -23,6 +23,9 @@ Text = Annotated[str, Field(max_length=2000)]
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 
 
+_SORTED = json.JSONEncoder(sort_keys=True)
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -53,7 +56,7 @@ class Trial(_Model):
     @property
     def key(self) -> str:
         """Checksum (32 hex digits) of all fields: equal keys, equal results."""
-        text = json.dumps(self.model_dump(), sort_keys=True)
+        text = _SORTED.encode(self.__dict__)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -226,8 +226,8 @@ def _matrix_words(matrix: NDArray[np.float64]) -> str:
     kept, classes = matrix.diagonal(), len(matrix)
     return (
         f"Transition matrix at seed 0, {classes} by {classes}: rows are true labels, columns "
-        f"given labels, darker is more. Between {min(kept):.0%} and {max(kept):.0%} of a class keep "
-        "their label."
+        f"given labels, darker is more. Between {min(kept):.0%} and {max(kept):.0%} of a class "
+        "keep their label."
     )
 
 
