@@ -164,4 +164,4 @@ def _escaped(text: str) -> str:
 
 def plain(text: str) -> str:
     """``text`` in one line, without characters that steer a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

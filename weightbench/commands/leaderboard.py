@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,6 +47,7 @@ def load(store: Store, tasks: Sequence[str] | None = None) -> tuple[Board, bool]
 
     records, damaged = store.records()
     costs, damaged_costs = store.costs()
+    gc.freeze()  # records stay to the end: looking for garbage among many costs seconds
     for damage in damaged + damaged_costs:
         click.echo(f"damaged, left out: {damage}", err=True)
     scored = board(records, costs, tasks, published_anchors())
