@@ -119,7 +119,7 @@ def test_costs_are_probed_once_for_what_ran(store: Store) -> None:
         (TINY, "nowhere.py:Mine", "there is no file"),
         (TINY, broken("Missing"), "defines no 'Missing'"),
         (TINY, broken("CannotBeMade"), "cannot be built: ValueError: no such luck"),
-        (TINY, "uniform+et", "Did you mean ft or es?"),
+        (TINY, "uniform+fft", "Did you mean ft?"),
         ("digits-uniform-flip-v7", "uniform", "Its versions are: digits-uniform-flip-v0"),
         (f"{TINY}[noise=2]", "uniform", "noise"),
         (f"{TINY}[nois=0.2]", "uniform", "Did you mean noise"),
