@@ -125,3 +125,18 @@ def test_clean_only_short_is_a_fortieth_at_one_rate() -> None:
     assert run.steps_taken == task.recipe.steps // 40
     assert run.optimizer is not None
     assert run.optimizer.param_groups[0]["lr"] == task.recipe.lr
+
+
+def test_l2rw_is_the_rectified_product_with_the_clean_gradient() -> None:
+    """A linear layer: the gradients' product is ``<r_i, r_j> (<x_i, x_j> + 1)``, r = p - y."""
+    task = toy([(1.0, 0.0), (0.0, 2.0), (3.0, 0.0), (0.0, 1.0)], [0, 1, 1, 0], [20, 20])
+    weighter, batch = first_batch(task, "l2rw")
+
+    def residuals(part: wb.Batch) -> Tensor:
+        return part.inputs.softmax(1) - torch.eye(2)[part.labels]  # outputs are inputs
+
+    clean = batch.clean()
+    products = (residuals(batch) @ residuals(clean).T) * (batch.inputs @ clean.inputs.T + 1)
+    expected = products.mean(1).clamp(min=0)
+    assert 0 < int((expected > 0).sum()) < len(batch)
+    torch.testing.assert_close(weighter.weigh(batch), expected / expected.sum())
