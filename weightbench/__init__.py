@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "alignment": ("alignment_way",),
     "augmentation": ("CropFlip",),
     "cache": ("cached_file",),
     "corruption": (
@@ -58,6 +59,7 @@ __all__ = [
     "Weighter",
     "Wrapper",
     "__version__",
+    "alignment_way",
     "cached_file",
     "image_set",
     "make_task",
@@ -71,6 +73,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from weightbench.alignment import alignment_way
     from weightbench.augmentation import CropFlip
     from weightbench.batch import Batch, normalize
     from weightbench.cache import cached_file

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from weightbench.alignment import Way, align
+from weightbench.alignment import Aligned, Way, align
+from weightbench.alignment.passes import kept_buffers
 from weightbench.errors import BadWeights, Diverged
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class Batch:
     """
 
     __slots__ = (
-        "_clean", "_logits", "_losses", "_update", "index", "inputs", "labels", "progress",
-        "run", "step",
+        "_alignment", "_clean", "_logits", "_losses", "_update", "index", "inputs", "labels",
+        "progress", "run", "step",
     )  # fmt: skip
 
     def __init__(self, run: Run, index: Tensor, inputs: Tensor, labels: Tensor) -> None:
@@ -59,6 +60,7 @@ class Batch:
         self._losses: Tensor | None = None
         self._clean: Batch | None = None
         self._update: Callable[[Tensor], None] | None = None
+        self._alignment: dict[Way, Tensor] = {}
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -93,7 +95,11 @@ class Batch:
         """How far each example's gradient points where the hold-out's does.
 
         Element i is <gradient of the mean hold-out loss, gradient of loss i>, that is, up to the
-        step size, -d(hold-out loss)/d(eps_i) of Ren et al. 2018, Algorithm 1.
+        step size, -d(hold-out loss)/d(eps_i) of Ren et al. 2018, Algorithm 1. It concerns the
+        network's parameters; those of a loss take no part. ``fused`` and ``layerwise`` make the
+        update's own pass, so after them :attr:`logits` and :attr:`losses` are of that pass (under
+        ``layerwise`` without graph). If those were read before, they stay, and this costs a pass
+        more.
 
         Args:
             way: ``higher``, ``fused``, ``layerwise`` or ``auto``; all give the same numbers.
@@ -103,19 +109,27 @@ class Batch:
 
         Raises:
             LayerwiseUnsupported: ``layerwise`` was asked for and is not valid here.
+            UnknownParameter: there is no such way.
         """
+        if way not in self._alignment:
+            if self._losses is None and self._logits is None:
+                aligned = self._aligned(way)
+                self._logits, self._losses = aligned.logits, aligned.losses
+                self._update = aligned.backward
+            else:
+                with kept_buffers(self.run.model):
+                    aligned = self._aligned(way)
+            self._alignment[way] = aligned.alignment
+        return self._alignment[way]
+
+    def _aligned(self, way: Way) -> Aligned:
         clean, weighter = self.clean(), self.run.weighter
         with self.run.autocast():
-            aligned = align(
+            return align(
                 self.run.model, weighter.losses, self.inputs, self.labels,
                 clean.inputs, clean.labels, way,
                 loss_has_parameters=bool(self.run.loss_parameters),
             )  # fmt: skip
-        if aligned.losses is not None:
-            self._logits, self._losses, self._update = (
-                aligned.logits, aligned.losses, aligned.backward,
-            )  # fmt: skip
-        return aligned.alignment
 
     def backward(self, weights: Tensor) -> Tensor:
         """Accumulate the gradient of ``sum_i weights_i * losses_i``; returns that sum, detached."""

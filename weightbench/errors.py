@@ -23,6 +23,10 @@ class BadWeights(WeightbenchError):
     """A weighter returned something that cannot weigh a batch."""
 
 
+class LayerwiseUnsupported(WeightbenchError):
+    """Layerwise alignment would be wrong for this network; the message says why."""
+
+
 class BadData(WeightbenchError):
     """A data set or a split that cannot be made as asked."""
 

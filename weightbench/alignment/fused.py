@@ -1,0 +1,83 @@
+"""Alignment by one forward pass that carries its own derivative; the update reuses that pass."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
+from torch.func import functional_call
+
+from weightbench.alignment.passes import Loss, clean_loss, kept_buffers, losses_of, outputs, trained
+
+
+def fused(
+    model: nn.Module,
+    loss: Loss,
+    inputs: Tensor,
+    labels: Tensor,
+    clean_inputs: Tensor,
+    clean_labels: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Alignment (n,) detached, logits (n, K) and losses (n,) with graph.
+
+    The directional derivative of the losses along the clean gradient is, element by element,
+    <clean gradient, gradient of loss i>. Dual numbers yield it beside the losses in one pass,
+    which couples examples exactly as the network does. That pass is the training pass: it moves the
+    running statistics, and the losses' graph serves the update. The clean pass moves nothing.
+    """
+    parameters = trained(model)
+    with kept_buffers(model):
+        clean = clean_loss(outputs(model, clean_inputs), clean_labels)
+        direction = torch.autograd.grad(
+            clean, list(parameters.values()), allow_unused=True, materialize_grads=True
+        )
+    # The level must be left before any reverse pass, which would carry tangents too.
+    with dual_level(), _tangents_without_graph(model):
+        duals = {
+            name: make_dual(parameter, tangent)
+            for (name, parameter), tangent in zip(parameters.items(), direction, strict=True)
+        }
+        logits, tangent = unpack_dual(functional_call(model, duals, (inputs,)))
+        tangent = torch.zeros_like(logits) if tangent is None else tangent.detach()
+    logits = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+    losses = losses_of(loss, logits, labels)
+    return _derivative(losses, logits, tangent.to(logits.dtype)), logits, losses
+
+
+def _derivative(losses: Tensor, logits: Tensor, tangent: Tensor) -> Tensor:
+    """The directional derivative of ``losses`` along ``tangent``, the graph of ``losses`` intact.
+
+    By two reverse passes over the loss alone, which respect ``no_grad`` and ``detach`` inside it
+    (forward derivatives pass through ``no_grad``) and need no forward formula of its operations.
+    """
+    seed = torch.zeros_like(losses, requires_grad=True)
+    (pulled,) = torch.autograd.grad(losses, logits, seed, create_graph=True)
+    (pushed,) = torch.autograd.grad(pulled, seed, tangent)
+    return pushed
+
+
+@contextlib.contextmanager
+def _tangents_without_graph(model: nn.Module) -> Iterator[None]:
+    """Cut the reverse graph of tangents after every layer.
+
+    Nothing is differentiated through them, and their graph would keep more than twice the memory
+    of the network's own.
+    """
+    layers = [module for module in model.modules() if next(module.children(), None) is None]
+    hooks = [layer.register_forward_hook(_cut) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _cut(layer: nn.Module, inputs: Any, output: Any) -> Any:
+    if not isinstance(output, Tensor):
+        return output
+    primal, tangent = unpack_dual(output)
+    return output if tangent is None else make_dual(primal, tangent.detach())

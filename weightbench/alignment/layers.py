@@ -1,0 +1,245 @@
+"""Gradients of single layers, example by example, from their inputs and output gradients.
+
+For one call of a layer, the input ``a`` (n, ...) and the gradient ``b`` (n, ...) of the summed
+losses at its output determine what the call adds to each example's parameter gradient. A
+:class:`Part` is that, for one parameter, in a form that serves two questions without forming n
+gradients: their inner products with a direction, and their weighted sum.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Part(abc.ABC):
+    """The gradients of one parameter for each of n examples, through one call of its layer."""
+
+    @abc.abstractmethod
+    def product(self, direction: Tensor) -> Tensor:
+        """Their inner products with ``direction``, a tensor shaped like the parameter: (n,)."""
+
+    @abc.abstractmethod
+    def gradient(self, weights: Tensor | None = None) -> Tensor:
+        """Their sum, weighted by ``weights`` (n,) if given; shaped like the parameter."""
+
+
+Parts = Mapping[str, Part]
+
+
+def _scaled(values: Tensor, weights: Tensor | None) -> Tensor:
+    if weights is None:
+        return values
+    return values * weights.to(values.dtype).view(-1, *[1] * (values.dim() - 1))
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """(n,) inner products of the examples' parts of ``a`` and ``b``."""
+    dtype = torch.float32 if a.dtype in (torch.bfloat16, torch.float16) else None
+    return (a * b).flatten(1).sum(1, dtype=dtype)
+
+
+class Formed(Part):
+    """Gradients that are small enough to be formed: ``rows`` is (n, *shape of the parameter)."""
+
+    def __init__(self, rows: Tensor) -> None:
+        self.rows = rows
+
+    def product(self, direction: Tensor) -> Tensor:
+        """See the base."""
+        return self.rows.flatten(1) @ direction.flatten().to(self.rows.dtype)
+
+    def gradient(self, weights: Tensor | None = None) -> Tensor:
+        """See the base."""
+        if weights is None:
+            return self.rows.sum(0)
+        total = weights.to(self.rows.dtype) @ self.rows.flatten(1)
+        return total.view(self.rows.shape[1:])
+
+
+class LinearWeight(Part):
+    """``sum over positions of b a^T``: eq. 25 of Ren et al. 2018 (appendix), layer by layer."""
+
+    def __init__(self, a: Tensor, b: Tensor) -> None:
+        self.a, self.b = a.to(b.dtype), b
+
+    def product(self, direction: Tensor) -> Tensor:
+        """See the base."""
+        direction = direction.to(self.b.dtype)
+        if self.a.shape[-1] < self.b.shape[-1]:
+            return _dot(self.b @ direction, self.a)
+        return _dot(self.a @ direction.T, self.b)
+
+    def gradient(self, weights: Tensor | None = None) -> Tensor:
+        """See the base."""
+        a, b = self.a, self.b
+        if a.shape[-1] < b.shape[-1]:
+            a = _scaled(a, weights)
+        else:
+            b = _scaled(b, weights)
+        return b.reshape(-1, b.shape[-1]).T @ a.reshape(-1, a.shape[-1])
+
+
+class ConvWeight(Part):
+    """The same for a convolution, whose every output position is such a layer on a patch."""
+
+    def __init__(self, layer: _Conv, a: Tensor, b: Tensor) -> None:
+        self.layer, self.a, self.b = layer, a.to(b.dtype), b
+
+    def product(self, direction: Tensor) -> Tensor:
+        """See the base."""
+        layer = self.layer
+        moved = torch.convolution(
+            self.a, direction.to(self.b.dtype), None, layer.stride, _padding(layer),
+            layer.dilation, False, [0] * len(layer.stride), layer.groups,
+        )  # fmt: skip
+        return _dot(moved, self.b)
+
+    def gradient(self, weights: Tensor | None = None) -> Tensor:
+        """See the base."""
+        layer, a, b = self.layer, self.a, self.b
+        if a.numel() < b.numel():
+            a = _scaled(a, weights)
+        else:
+            b = _scaled(b, weights)
+        gradient: Tensor = torch.ops.aten.convolution_backward(
+            b, a, layer.weight.to(b.dtype), None, layer.stride, _padding(layer), layer.dilation,
+            False, [0] * len(layer.stride), layer.groups, [False, True, False],
+        )[1]  # fmt: skip
+        return gradient
+
+
+class EmbeddingWeight(Part):
+    """Rows of ``b`` at the places the indices name."""
+
+    def __init__(self, layer: nn.Embedding, indices: Tensor, b: Tensor) -> None:
+        self.layer, self.indices, self.b = layer, indices, b
+
+    def product(self, direction: Tensor) -> Tensor:
+        """See the base."""
+        return _dot(F.embedding(self.indices, direction.to(self.b.dtype)), self.b)
+
+    def gradient(self, weights: Tensor | None = None) -> Tensor:
+        """See the base."""
+        rows = _scaled(self.b, weights).flatten(0, -2)
+        total = rows.new_zeros(self.layer.weight.shape)
+        total.index_add_(0, self.indices.flatten(), rows)
+        if self.layer.padding_idx is not None:
+            total[self.layer.padding_idx] = 0
+        return total
+
+
+# ---- how each kind of layer splits into parts ----------------------------------------------------
+
+_Conv = nn.Conv1d | nn.Conv2d | nn.Conv3d
+
+
+def _padding(layer: _Conv) -> list[int]:
+    """Padding per dimension, in numbers (``same`` and ``valid`` are words)."""
+    both = layer._reversed_padding_repeated_twice
+    return both[::2][::-1]
+
+
+def _linear(layer: nn.Linear, a: Tensor, b: Tensor) -> Parts:
+    return {
+        "weight": LinearWeight(a, b),
+        "bias": Formed(b.flatten(1, -2).sum(1) if b.dim() > 2 else b),
+    }
+
+
+def _conv(layer: _Conv, a: Tensor, b: Tensor) -> Parts:
+    return {"weight": ConvWeight(layer, a, b), "bias": Formed(b.flatten(2).sum(2))}
+
+
+def _scale_and_shift(normalised: Tensor, b: Tensor) -> Parts:
+    """Channels in dimension 1, positions after."""
+    weight, bias = (normalised * b).flatten(2).sum(2), b.flatten(2).sum(2)
+    return {"weight": Formed(weight), "bias": Formed(bias)}
+
+
+def _group_norm(layer: nn.GroupNorm, a: Tensor, b: Tensor) -> Parts:
+    normalised = F.group_norm(a.to(b.dtype), layer.num_groups, eps=layer.eps)
+    return _scale_and_shift(normalised.unsqueeze(-1), b.unsqueeze(-1))
+
+
+def _batch_norm(layer: nn.BatchNorm2d, a: Tensor, b: Tensor) -> Parts:
+    normalised = F.batch_norm(
+        a.to(b.dtype), layer.running_mean, layer.running_var, training=False, eps=layer.eps
+    )
+    return _scale_and_shift(normalised.unsqueeze(-1), b.unsqueeze(-1))
+
+
+def _layer_norm(layer: nn.LayerNorm, a: Tensor, b: Tensor) -> Parts:
+    normalised = F.layer_norm(a.to(b.dtype), layer.normalized_shape, eps=layer.eps)
+    shape = (len(b), -1, *layer.normalized_shape)
+    return {
+        "weight": Formed((normalised * b).reshape(shape).sum(1)),
+        "bias": Formed(b.reshape(shape).sum(1)),
+    }
+
+
+def _embedding(layer: nn.Embedding, a: Tensor, b: Tensor) -> Parts:
+    return {"weight": EmbeddingWeight(layer, a, b)}
+
+
+_SPLIT: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], Parts]] = {
+    nn.Linear: _linear,
+    nn.Conv1d: _conv,
+    nn.Conv2d: _conv,
+    nn.Conv3d: _conv,
+    nn.GroupNorm: _group_norm,
+    nn.LayerNorm: _layer_norm,
+    nn.BatchNorm1d: _batch_norm,
+    nn.BatchNorm2d: _batch_norm,
+    nn.BatchNorm3d: _batch_norm,
+    nn.Embedding: _embedding,
+}
+
+
+def _kind(layer: nn.Module) -> type[nn.Module] | None:
+    """The known kind ``layer`` is of; a subclass with a forward of its own is of none."""
+    known = (kind for kind in type(layer).__mro__ if kind in _SPLIT)
+    kind = next(known, None)
+    return kind if kind is not None and type(layer).forward is kind.forward else None
+
+
+def own(layer: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters of the layer itself that training moves."""
+    return {name: p for name, p in layer.named_parameters(recurse=False) if p.requires_grad}
+
+
+def split(layer: nn.Module, a: Tensor, b: Tensor) -> list[tuple[nn.Parameter, Part]]:
+    """The parts of one call of ``layer``, with the parameters they belong to.
+
+    Args:
+        layer: one without an :func:`obstacle`.
+        a: its input, (n, ...).
+        b: the gradient at its output, (n, ...).
+    """
+    kind = _kind(layer)
+    assert kind is not None
+    parts = _SPLIT[kind](layer, a, b)
+    return [(parameter, parts[name]) for name, parameter in own(layer).items()]
+
+
+def obstacle(layer: nn.Module) -> str | None:
+    """Why the parameters of ``layer`` itself cannot be treated, or None."""
+    kind = _kind(layer)
+    if kind is None:
+        return "has parameters of a kind that is not known"
+    if issubclass(kind, nn.modules.batchnorm._BatchNorm):
+        if layer.training or layer.running_mean is None:
+            return "normalises over the batch, which couples its examples"
+    elif isinstance(layer, nn.Embedding):
+        if layer.max_norm is not None or layer.sparse or layer.scale_grad_by_freq:
+            return "uses max_norm, sparse or scale_grad_by_freq"
+    elif isinstance(layer, _Conv):
+        both = layer._reversed_padding_repeated_twice
+        if layer.padding_mode != "zeros" or both[::2] != both[1::2]:
+            return "pads otherwise than with as many zeros on either side"
+    return None

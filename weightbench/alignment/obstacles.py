@@ -1,0 +1,109 @@
+"""What stands in the way of the layerwise method: found once per model, and remembered."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from weightbench.alignment import layers
+from weightbench.alignment.layers import split
+from weightbench.alignment.layerwise import Call, Gradients, recorded, total
+from weightbench.alignment.passes import Loss, kept_buffers, losses_of, outputs, trained
+from weightbench.errors import LayerwiseUnsupported
+
+_TOLERANCE = 1e-3  # of the gradient's norm, between two ways to sum in float32
+
+# Per model: what the answer depends on, and the answer.
+_Answer = tuple[Any, str | None]
+_answers: weakref.WeakKeyDictionary[nn.Module, _Answer] = weakref.WeakKeyDictionary()
+
+
+def obstacle(model: nn.Module, loss: Loss, inputs: Tensor, labels: Tensor) -> str | None:
+    """Why layerwise alignment of ``model`` would be wrong, or None.
+
+    Asked again when a module changes between training and evaluation mode, when a parameter is
+    frozen or thawed, or for another loss. A first question costs about two plain steps: it lays the
+    method's own gradient of half of the losses beside that of a reverse pass.
+    """
+    modes = tuple(module.training for module in model.modules())
+    state = (modes, frozenset(trained(model)), _identity(loss))
+    known = _answers.get(model)
+    if known is None or known[0] != state:
+        known = (state, _by_kind(model) or _by_trial(model, loss, inputs, labels))
+        _answers[model] = known
+    return known[1]
+
+
+def _identity(loss: Loss) -> Any:
+    """What tells one loss from another without keeping its owner alive."""
+    return weakref.ref(getattr(loss, "__func__", loss))
+
+
+def _by_kind(model: nn.Module) -> str | None:
+    """Layers that are known not to fit."""
+    for name, layer in model.named_modules():
+        concerned = layers.own(layer) or isinstance(layer, nn.modules.batchnorm._BatchNorm)
+        if concerned and (reason := layers.obstacle(layer)):
+            return f"layer {name or 'itself'} ({type(layer).__name__}) {reason}"
+    return None
+
+
+def _by_trial(model: nn.Module, loss: Loss, inputs: Tensor, labels: Tensor) -> str | None:
+    """Compare gradients of the losses of a random half of the batch; leaves no trace.
+
+    Where an example touches another, output gradients of the other half are not zero. Where a
+    parameter is used outside of its layer's call, the layers' gradients miss that use.
+    """
+    devices = [inputs.device] if inputs.device.type == "cuda" else []
+    with (
+        torch.random.fork_rng(devices),
+        kept_buffers(model),
+        torch.autocast(inputs.device.type, enabled=False),
+    ):
+        with recorded(model) as calls:
+            losses = losses_of(loss, outputs(model, inputs), labels)
+        half = _half(losses)
+        edges = [call.edge for call in calls]
+        gradients = torch.autograd.grad(losses, edges, half, retain_graph=True, allow_unused=True)
+        pairs = [(call, b) for call, b in zip(calls, gradients, strict=True) if b is not None]
+        if reason := _by_row(pairs, half):
+            return reason
+        try:
+            parts = [part for call, b in pairs for part in split(call.layer, call.unspoilt(), b)]
+        except LayerwiseUnsupported as error:
+            return str(error)
+        names = trained(model)
+        true = torch.autograd.grad(losses, list(names.values()), half, materialize_grads=True)
+    return _by_gradient(total(parts), dict(zip(names.values(), true, strict=True)))
+
+
+def _half(losses: Tensor) -> Tensor:
+    """1 for about half of the examples, 0 for the others; the same ones every time."""
+    stream = torch.Generator().manual_seed(0)
+    half = torch.rand(len(losses), generator=stream) < 0.5
+    half[0], half[-1] = True, False
+    return half.to(losses)
+
+
+def _by_row(pairs: list[tuple[Call, Tensor]], half: Tensor) -> str | None:
+    for call, b in pairs:
+        kind = type(call.layer).__name__
+        if len(b) != len(half) or len(call.inputs) != len(half):
+            return f"a {kind} does not have the examples in the first dimension"
+        if b[half == 0].count_nonzero():
+            return f"examples are coupled after a {kind}: one's loss depends on another"
+    return None
+
+
+def _by_gradient(rebuilt: Gradients, true: Gradients) -> str | None:
+    norm = sum(float(gradient.square().sum()) for gradient in true.values()) ** 0.5
+    for parameter, gradient in true.items():
+        mine = rebuilt.get(parameter)
+        error = gradient if mine is None else gradient - mine
+        if float(error.norm()) > _TOLERANCE * norm:
+            shape = tuple(parameter.shape)
+            return f"the parameter of shape {shape} is used outside of its layer's call"
+    return None

@@ -1,0 +1,48 @@
+"""What the three ways share: outputs and losses of a pass, and passes that leave no trace."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Logits, (n, K); float32 where autocast made them narrower."""
+    logits: Tensor = model(inputs)
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+
+
+def losses_of(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
+    """Losses per example, (n,), computed in the type of ``logits`` whatever autocast says."""
+    with torch.autocast(logits.device.type, enabled=False):
+        return loss(logits, labels)
+
+
+def clean_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean cross-entropy of a clean batch, a scalar: l_g of Ren et al. 2018, Algorithm 1."""
+    with torch.autocast(logits.device.type, enabled=False):
+        return F.cross_entropy(logits, labels)
+
+
+def trained(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that training moves, each once, by name."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+@contextlib.contextmanager
+def kept_buffers(model: nn.Module) -> Iterator[None]:
+    """Give running statistics and other buffers back the values they had before the block."""
+    buffers = list(model.buffers())
+    before = [buffer.clone() for buffer in buffers]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, value in zip(buffers, before, strict=True):
+                buffer.copy_(value)
