@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 from torch.func import functional_call
 
-from weightbench.alignment.passes import Loss, clean_loss, kept_buffers, losses_of, outputs, trained
+from weightbench.alignment.passes import Loss, clean_gradient, losses_of, trained, widened
 
 
 def fused(
@@ -29,21 +29,13 @@ def fused(
     which couples examples exactly as the network does. That pass is the training pass: it moves the
     running statistics, and the losses' graph serves the update. The clean pass moves nothing.
     """
-    parameters = trained(model)
-    with kept_buffers(model):
-        clean = clean_loss(outputs(model, clean_inputs), clean_labels)
-        direction = torch.autograd.grad(
-            clean, list(parameters.values()), allow_unused=True, materialize_grads=True
-        )
+    direction = clean_gradient(model, clean_inputs, clean_labels)
     # The level must be left before any reverse pass, which would carry tangents too.
     with dual_level(), _tangents_without_graph(model):
-        duals = {
-            name: make_dual(parameter, tangent)
-            for (name, parameter), tangent in zip(parameters.items(), direction, strict=True)
-        }
+        duals = {name: make_dual(p, direction[p]) for name, p in trained(model).items()}
         logits, tangent = unpack_dual(functional_call(model, duals, (inputs,)))
         tangent = torch.zeros_like(logits) if tangent is None else tangent.detach()
-    logits = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+    logits = widened(logits)
     losses = losses_of(loss, logits, labels)
     return _derivative(losses, logits, tangent.to(logits.dtype)), logits, losses
 

@@ -25,23 +25,54 @@ class Part(abc.ABC):
         """Their inner products with ``direction``, a tensor shaped like the parameter: (n,)."""
 
     @abc.abstractmethod
-    def gradient(self, weights: Tensor | None = None) -> Tensor:
-        """Their sum, weighted by ``weights`` (n,) if given; shaped like the parameter."""
+    def gradient(self, weights: Weights | None = None) -> Tensor:
+        """Their (weighted) sum, shaped like the parameter."""
 
 
 Parts = Mapping[str, Part]
 
 
-def _scaled(values: Tensor, weights: Tensor | None) -> Tensor:
+class Weights:
+    """Weights of examples, of which those that are zero take no part in any work."""
+
+    def __init__(self, weights: Tensor) -> None:
+        """Weigh examples by ``weights``, (n,)."""
+        self.all = weights
+        self.kept: Tensor | None = None
+        if weights.device.type == "cpu":  # elsewhere, to count would stall the device
+            kept = weights.nonzero().squeeze(1)
+            self.kept = kept if len(kept) < len(weights) else None
+        self._values = weights if self.kept is None else weights[self.kept]
+
+    def choose(self, rows: Tensor) -> Tensor:
+        """The rows, (n, ...), of examples that take part."""
+        return rows if self.kept is None else rows.index_select(0, self.kept)
+
+    def scale(self, rows: Tensor) -> Tensor:
+        """Those rows, each times its weight."""
+        values = self._values.to(rows.dtype).view(-1, *[1] * (rows.dim() - 1))
+        return rows * values if self.kept is None else self.choose(rows).mul_(values)
+
+
+def _weighted(a: Tensor, b: Tensor, weights: Weights | None) -> tuple[Tensor, Tensor]:
+    """The two factors of every example's gradient, the smaller of them scaled."""
     if weights is None:
-        return values
-    return values * weights.to(values.dtype).view(-1, *[1] * (values.dim() - 1))
+        return a, b
+    if a.numel() < b.numel():
+        return weights.scale(a), weights.choose(b)
+    return weights.choose(a), weights.scale(b)
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """(n,) inner products of the examples' parts of ``a`` and ``b``."""
-    dtype = torch.float32 if a.dtype in (torch.bfloat16, torch.float16) else None
-    return (a * b).flatten(1).sum(1, dtype=dtype)
+def _over_positions(rows: Tensor, first: int) -> Tensor:
+    """The sum over dimensions ``first`` and after, if there are any."""
+    narrow = rows.dtype in (torch.bfloat16, torch.float16)
+    positions = tuple(range(first, rows.dim()))
+    return rows.sum(positions, dtype=torch.float32 if narrow else None) if positions else rows
+
+
+def _dot(product: Tensor, b: Tensor) -> Tensor:
+    """(n,) inner products of the examples' rows of both; overwrites ``product``."""
+    return _over_positions(product.mul_(b), 1)
 
 
 class Formed(Part):
@@ -54,11 +85,11 @@ class Formed(Part):
         """See the base."""
         return self.rows.flatten(1) @ direction.flatten().to(self.rows.dtype)
 
-    def gradient(self, weights: Tensor | None = None) -> Tensor:
+    def gradient(self, weights: Weights | None = None) -> Tensor:
         """See the base."""
         if weights is None:
             return self.rows.sum(0)
-        total = weights.to(self.rows.dtype) @ self.rows.flatten(1)
+        total = weights.all.to(self.rows.dtype) @ self.rows.flatten(1)
         return total.view(self.rows.shape[1:])
 
 
@@ -75,13 +106,9 @@ class LinearWeight(Part):
             return _dot(self.b @ direction, self.a)
         return _dot(self.a @ direction.T, self.b)
 
-    def gradient(self, weights: Tensor | None = None) -> Tensor:
+    def gradient(self, weights: Weights | None = None) -> Tensor:
         """See the base."""
-        a, b = self.a, self.b
-        if a.shape[-1] < b.shape[-1]:
-            a = _scaled(a, weights)
-        else:
-            b = _scaled(b, weights)
+        a, b = _weighted(self.a, self.b, weights)
         return b.reshape(-1, b.shape[-1]).T @ a.reshape(-1, a.shape[-1])
 
 
@@ -100,13 +127,10 @@ class ConvWeight(Part):
         )  # fmt: skip
         return _dot(moved, self.b)
 
-    def gradient(self, weights: Tensor | None = None) -> Tensor:
+    def gradient(self, weights: Weights | None = None) -> Tensor:
         """See the base."""
-        layer, a, b = self.layer, self.a, self.b
-        if a.numel() < b.numel():
-            a = _scaled(a, weights)
-        else:
-            b = _scaled(b, weights)
+        layer = self.layer
+        a, b = _weighted(self.a, self.b, weights)
         gradient: Tensor = torch.ops.aten.convolution_backward(
             b, a, layer.weight.to(b.dtype), None, layer.stride, _padding(layer), layer.dilation,
             False, [0] * len(layer.stride), layer.groups, [False, True, False],
@@ -124,11 +148,13 @@ class EmbeddingWeight(Part):
         """See the base."""
         return _dot(F.embedding(self.indices, direction.to(self.b.dtype)), self.b)
 
-    def gradient(self, weights: Tensor | None = None) -> Tensor:
+    def gradient(self, weights: Weights | None = None) -> Tensor:
         """See the base."""
-        rows = _scaled(self.b, weights).flatten(0, -2)
+        indices, rows = self.indices, self.b
+        if weights is not None:
+            indices, rows = weights.choose(indices), weights.scale(rows)
         total = rows.new_zeros(self.layer.weight.shape)
-        total.index_add_(0, self.indices.flatten(), rows)
+        total.index_add_(0, indices.flatten(), rows.flatten(0, -2))
         if self.layer.padding_idx is not None:
             total[self.layer.padding_idx] = 0
         return total
@@ -146,32 +172,30 @@ def _padding(layer: _Conv) -> list[int]:
 
 
 def _linear(layer: nn.Linear, a: Tensor, b: Tensor) -> Parts:
-    return {
-        "weight": LinearWeight(a, b),
-        "bias": Formed(b.flatten(1, -2).sum(1) if b.dim() > 2 else b),
-    }
+    positions = b.flatten(1, -2).sum(1) if b.dim() > 2 else b
+    return {"weight": LinearWeight(a, b), "bias": Formed(positions)}
 
 
 def _conv(layer: _Conv, a: Tensor, b: Tensor) -> Parts:
-    return {"weight": ConvWeight(layer, a, b), "bias": Formed(b.flatten(2).sum(2))}
+    return {"weight": ConvWeight(layer, a, b), "bias": Formed(_over_positions(b, 2))}
 
 
 def _scale_and_shift(normalised: Tensor, b: Tensor) -> Parts:
     """Channels in dimension 1, positions after."""
-    weight, bias = (normalised * b).flatten(2).sum(2), b.flatten(2).sum(2)
-    return {"weight": Formed(weight), "bias": Formed(bias)}
+    weight = _over_positions(normalised.mul_(b), 2)
+    return {"weight": Formed(weight), "bias": Formed(_over_positions(b, 2))}
 
 
 def _group_norm(layer: nn.GroupNorm, a: Tensor, b: Tensor) -> Parts:
     normalised = F.group_norm(a.to(b.dtype), layer.num_groups, eps=layer.eps)
-    return _scale_and_shift(normalised.unsqueeze(-1), b.unsqueeze(-1))
+    return _scale_and_shift(normalised, b)
 
 
 def _batch_norm(layer: nn.BatchNorm2d, a: Tensor, b: Tensor) -> Parts:
     normalised = F.batch_norm(
         a.to(b.dtype), layer.running_mean, layer.running_var, training=False, eps=layer.eps
     )
-    return _scale_and_shift(normalised.unsqueeze(-1), b.unsqueeze(-1))
+    return _scale_and_shift(normalised, b)
 
 
 def _layer_norm(layer: nn.LayerNorm, a: Tensor, b: Tensor) -> Parts:

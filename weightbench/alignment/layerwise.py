@@ -1,4 +1,4 @@
-"""Alignment layer by layer from one pass over both batches; the update reuses its pieces."""
+"""Alignment layer by layer from one reverse pass, whose pieces the update reuses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from weightbench.alignment.layers import Part, own, split
-from weightbench.alignment.passes import Loss, clean_loss, losses_of, outputs
+from weightbench.alignment.layers import Part, Weights, own, split
+from weightbench.alignment.passes import Loss, clean_gradient, losses_of, outputs
 from weightbench.errors import LayerwiseUnsupported
 
 Gradients = dict[nn.Parameter, Tensor]
@@ -66,44 +66,51 @@ def layerwise(
 ) -> tuple[Tensor, Tensor, Tensor, Callable[[Tensor], None]]:
     """Alignment (n,), logits (n, K), losses (n,), all detached, and what accumulates the gradient.
 
-    One forward pass over both batches and one reverse pass that stops at the layers' outputs give,
-    for each call of a layer, its input and its output gradient. From these: the clean gradient, its
-    inner product with every example's gradient, and later the weighted gradient of the update,
-    which therefore needs no reverse pass of its own. Right only where no example touches another:
-    see :func:`weightbench.alignment.obstacles.obstacle`.
+    One forward pass and one reverse pass that stops at the layers' outputs give, for each call of a
+    layer, its input and its output gradient. From these come the inner products of all examples'
+    gradients with the clean gradient and later the weighted gradient of the update, which therefore
+    needs no reverse pass of its own. Right only where no example touches another: see
+    :func:`weightbench.alignment.obstacles.obstacle`.
     """
-    n = len(labels)
+    direction = clean_gradient(model, clean_inputs, clean_labels)
     with recorded(model) as calls:
-        logits = outputs(model, torch.cat([inputs, clean_inputs]))
-    losses = losses_of(loss, logits[:n], labels)
-    clean = clean_loss(logits[n:], clean_labels)
-    output_gradients = torch.autograd.grad(
-        [losses, clean],
-        [call.edge for call in calls],
-        [torch.ones_like(losses), torch.ones_like(clean)],
-        allow_unused=True,
-    )
+        logits = outputs(model, inputs)
+        losses = losses_of(loss, logits, labels)
+    parts = parts_of(traced(calls, losses, torch.ones_like(losses)))
+    alignment = torch.zeros_like(losses)
     with torch.no_grad(), torch.autocast(logits.device.type, enabled=False):
-        parts: list[tuple[nn.Parameter, Part]] = []
-        clean_parts: list[tuple[nn.Parameter, Part]] = []
-        for call, b in zip(calls, output_gradients, strict=True):
-            if b is not None:
-                a = call.unspoilt()
-                parts += split(call.layer, a[:n], b[:n])
-                clean_parts += split(call.layer, a[n:], b[n:])
-        direction = total(clean_parts)
-        alignment = torch.zeros_like(losses)
         for parameter, part in parts:
             alignment += part.product(direction[parameter])
-    return alignment, logits[:n].detach(), losses.detach(), lambda w: accumulate(total(parts, w))
+    return alignment, logits.detach(), losses.detach(), lambda w: accumulate(total(parts, w))
+
+
+def traced(
+    calls: list[Call], losses: Tensor, seed: Tensor, *, retain_graph: bool = False
+) -> list[tuple[Call, Tensor]]:
+    """The calls on which ``losses`` depend, each with the gradient of ``seed . losses`` there."""
+    gradients = torch.autograd.grad(
+        losses, [call.edge for call in calls], seed, retain_graph=retain_graph, allow_unused=True
+    )
+    return [(call, b) for call, b in zip(calls, gradients, strict=True) if b is not None]
+
+
+def parts_of(pairs: list[tuple[Call, Tensor]]) -> list[tuple[nn.Parameter, Part]]:
+    """The parts of calls with the gradients at their outputs.
+
+    Raises:
+        LayerwiseUnsupported: an input is no longer what the layer saw.
+    """
+    with torch.no_grad(), torch.autocast(pairs[0][1].device.type, enabled=False):
+        return [part for call, b in pairs for part in split(call.layer, call.unspoilt(), b)]
 
 
 def total(parts: list[tuple[nn.Parameter, Part]], weights: Tensor | None = None) -> Gradients:
-    """The (weighted) gradient of every parameter, over all calls of its layers."""
+    """The gradient of every parameter over all calls of its layers; ``weights`` is (n,)."""
     gradients: Gradients = {}
+    by = None if weights is None else Weights(weights)
     with torch.no_grad():
         for parameter, part in parts:
-            gradient = part.gradient(weights).to(parameter.dtype)
+            gradient = part.gradient(by).to(parameter.dtype)
             known = gradients.get(parameter)
             gradients[parameter] = gradient if known is None else known + gradient
     return gradients

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from weightbench.alignment import layers
-from weightbench.alignment.layers import split
-from weightbench.alignment.layerwise import Call, Gradients, recorded, total
+from weightbench.alignment.layerwise import Call, Gradients, parts_of, recorded, total, traced
 from weightbench.alignment.passes import Loss, kept_buffers, losses_of, outputs, trained
 from weightbench.errors import LayerwiseUnsupported
 
@@ -66,13 +65,11 @@ def _by_trial(model: nn.Module, loss: Loss, inputs: Tensor, labels: Tensor) -> s
         with recorded(model) as calls:
             losses = losses_of(loss, outputs(model, inputs), labels)
         half = _half(losses)
-        edges = [call.edge for call in calls]
-        gradients = torch.autograd.grad(losses, edges, half, retain_graph=True, allow_unused=True)
-        pairs = [(call, b) for call, b in zip(calls, gradients, strict=True) if b is not None]
+        pairs = traced(calls, losses, half, retain_graph=True)
         if reason := _by_row(pairs, half):
             return reason
         try:
-            parts = [part for call, b in pairs for part in split(call.layer, call.unspoilt(), b)]
+            parts = parts_of(pairs)
         except LayerwiseUnsupported as error:
             return str(error)
         names = trained(model)
@@ -89,13 +86,14 @@ def _half(losses: Tensor) -> Tensor:
 
 
 def _by_row(pairs: list[tuple[Call, Tensor]], half: Tensor) -> str | None:
+    """Whether an example outside of ``half`` has a part in the losses of ``half``."""
     for call, b in pairs:
         kind = type(call.layer).__name__
         if len(b) != len(half) or len(call.inputs) != len(half):
-            return f"a {kind} does not have the examples in the first dimension"
+            return f"a {kind} does not have the examples in its first dimension"
         if b[half == 0].count_nonzero():
-            return f"examples are coupled after a {kind}: one's loss depends on another"
-    return None
+            return f"examples touch each other after a {kind}"
+    return None if pairs else "no known layer takes part in the losses"
 
 
 def _by_gradient(rebuilt: Gradients, true: Gradients) -> str | None:

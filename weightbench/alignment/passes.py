@@ -14,8 +14,12 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
     """Logits, (n, K); float32 where autocast made them narrower."""
-    logits: Tensor = model(inputs)
-    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+    return widened(model(inputs))
+
+
+def widened(values: Tensor) -> Tensor:
+    """``values``, in float32 where their type is a narrow one."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
 
 
 def losses_of(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
@@ -33,6 +37,16 @@ def clean_loss(logits: Tensor, labels: Tensor) -> Tensor:
 def trained(model: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters that training moves, each once, by name."""
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def clean_gradient(model: nn.Module, inputs: Tensor, labels: Tensor) -> dict[nn.Parameter, Tensor]:
+    """The gradient of the clean loss in every trained parameter; buffers stay as they are."""
+    parameters = list(trained(model).values())
+    with kept_buffers(model):
+        gradients = torch.autograd.grad(
+            clean_loss(outputs(model, inputs), labels), parameters, materialize_grads=True
+        )
+    return dict(zip(parameters, gradients, strict=True))
 
 
 @contextlib.contextmanager
