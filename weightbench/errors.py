@@ -27,6 +27,10 @@ class LayerwiseUnsupported(WeightbenchError):
     """Layerwise alignment would be wrong for this network; the message says why."""
 
 
+class FusedUnsupported(WeightbenchError):
+    """Fused alignment meets an operation without a forward derivative; the message names it."""
+
+
 class BadData(WeightbenchError):
     """A data set or a split that cannot be made as asked."""
 

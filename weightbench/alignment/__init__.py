@@ -81,6 +81,7 @@ def align(
 
     Raises:
         LayerwiseUnsupported: ``layerwise`` was asked for and is not right here.
+        FusedUnsupported: ``fused`` meets an operation that has no forward derivative.
         UnknownParameter: there is no such way.
     """
     batches = (inputs, labels, clean_inputs, clean_labels)

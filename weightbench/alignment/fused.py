@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from weightbench.alignment.passes import Loss, clean_gradient, losses_of, trained, widened
+from weightbench.errors import FusedUnsupported
 
 
 def fused(
@@ -28,16 +30,32 @@ def fused(
     <clean gradient, gradient of loss i>. Dual numbers yield it beside the losses in one pass,
     which couples examples exactly as the network does. That pass is the training pass: it moves the
     running statistics, and the losses' graph serves the update. The clean pass moves nothing.
+
+    Raises:
+        FusedUnsupported: an operation of ``model`` has no forward derivative.
     """
     direction = clean_gradient(model, clean_inputs, clean_labels)
-    # The level must be left before any reverse pass, which would carry tangents too.
-    with dual_level(), _tangents_without_graph(model):
-        duals = {name: make_dual(p, direction[p]) for name, p in trained(model).items()}
-        logits, tangent = unpack_dual(functional_call(model, duals, (inputs,)))
-        tangent = torch.zeros_like(logits) if tangent is None else tangent.detach()
+    logits, tangent = _dual_pass(model, direction, inputs)
     logits = widened(logits)
     losses = losses_of(loss, logits, labels)
     return _derivative(losses, logits, tangent.to(logits.dtype)), logits, losses
+
+
+def _dual_pass(
+    model: nn.Module, direction: dict[nn.Parameter, Tensor], inputs: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Outputs (n, K) with graph, and their derivative along ``direction`` without."""
+    # The level must be left before any reverse pass, which would carry tangents too. Of torch's
+    # kernels of attention only the plain one has a forward derivative.
+    with dual_level(), _tangents_without_graph(model), sdpa_kernel(SDPBackend.MATH):
+        duals = {name: make_dual(p, direction[p]) for name, p in trained(model).items()}
+        try:
+            logits, tangent = unpack_dual(functional_call(model, duals, (inputs,)))
+        except NotImplementedError as error:
+            raise FusedUnsupported(
+                f"{str(error).splitlines()[0]} Use alignment=higher for this network."
+            ) from error
+        return logits, torch.zeros_like(logits) if tangent is None else tangent.detach()
 
 
 def _derivative(losses: Tensor, logits: Tensor, tangent: Tensor) -> Tensor:

@@ -1,0 +1,90 @@
+"""Networks and batches that the tests of alignment share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from weightbench.tasks.networks import lenet, mlp, resnet32, tiny_transformer
+
+from weightbench.alignment import Aligned, Way, align
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+@dataclasses.dataclass
+class Case:
+    """A network and two batches; ResNets take small images, whose size changes no ratio."""
+
+    model: nn.Module
+    inputs: Tensor
+    labels: Tensor
+    clean_inputs: Tensor
+    clean_labels: Tensor
+    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
+
+    def align(self, way: Way, loss_has_parameters: bool = False) -> Aligned:
+        return align(
+            self.model, self.loss, self.inputs, self.labels, self.clean_inputs, self.clean_labels,
+            way, loss_has_parameters=loss_has_parameters,
+        )  # fmt: skip
+
+    def gradients(self) -> dict[str, Tensor]:
+        """What the last step left in ``.grad``, taken away."""
+        named = self.model.named_parameters()
+        found = {name: p.grad.clone() for name, p in named if p.grad is not None}
+        self.model.zero_grad()
+        return found
+
+    def update(self, aligned: Aligned, weights: Tensor) -> None:
+        """The reverse pass of the step that follows ``aligned``."""
+        if aligned.backward is not None:
+            aligned.backward(weights)
+        elif aligned.losses is not None:
+            torch.autograd.backward(aligned.losses, weights)
+        else:
+            torch.autograd.backward(self.loss(self.model(self.inputs), self.labels), weights)
+
+    def step(self, way: Way) -> tuple[Tensor, dict[str, Tensor]]:
+        """Alignment and the parameter gradient of a whole step."""
+        aligned = self.align(way)
+        weights = aligned.alignment.clamp(min=0)
+        self.update(aligned, weights / weights.sum())
+        return aligned.alignment, self.gradients()
+
+    def plain(self) -> None:
+        """A step without weighting."""
+        torch.autograd.backward(self.loss(self.model(self.inputs), self.labels).mean())
+
+
+def case(model: nn.Module, *shape: int, n: int = 6, m: int = 4, classes: int = 10) -> Case:
+    """Random batches of ``shape`` for ``model``, in its type."""
+    stream = torch.Generator().manual_seed(0)
+    dtype = next(model.parameters()).dtype
+
+    def batch(size: int) -> tuple[Tensor, Tensor]:
+        inputs = torch.randn(size, *shape, generator=stream, dtype=dtype)
+        return inputs, torch.randint(classes, (size,), generator=stream)
+
+    return Case(model, *batch(n), *batch(m))
+
+
+BUILT_IN: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "mlp": (lambda: mlp(64, 10), (1, 8, 8)),
+    "lenet": (lambda: lenet(10), (1, 28, 28)),
+    "resnet32-batch": (lambda: resnet32(10), (3, 8, 8)),
+    "resnet32-group": (lambda: resnet32(10, norm="group"), (3, 8, 8)),
+    "resnet32-frozen": (lambda: resnet32(10).eval(), (3, 8, 8)),
+    "transformer": (lambda: tiny_transformer(1, 8, 10), (1, 8, 8)),
+}
+
+
+def built_in(name: str, dtype: torch.dtype = torch.float32, n: int = 6, m: int = 4) -> Case:
+    torch.manual_seed(0)
+    build, shape = BUILT_IN[name]
+    return case(build().to(dtype), *shape, n=n, m=m)
