@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
 from weightbench.errors import DataUnavailable
+from weightbench.files import replacing
 
 Bytes = NDArray[np.uint8]
 
@@ -48,7 +47,6 @@ def write_arrays(name: str, arrays: Mapping[str, Bytes]) -> None:
     """
     home = data_folder() / name
     try:
-        home.mkdir(parents=True, exist_ok=True)
         (home / _MANIFEST).unlink(missing_ok=True)  # it speaks of files about to be replaced
         digests = {f"{part}.npy": _put_array(home / f"{part}.npy", arrays[part]) for part in PARTS}
     except OSError as error:
@@ -132,23 +130,9 @@ def _fill(path: Path, target: Bytes) -> str:
 def _put_array(path: Path, array: Bytes) -> str:
     """Write ``array`` to ``path``; returns the sha256 of the file, read back."""
     array = np.ascontiguousarray(array, np.uint8)
-    with _replacing(path) as file:
+    with replacing(path) as file:
         np.save(file, array)
     return _fill(path, np.empty_like(array))
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the place of ``path`` once it is on the disk, whole."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _check(home: Path, digests: Mapping[str, str]) -> None:
@@ -168,7 +152,7 @@ def _check(home: Path, digests: Mapping[str, str]) -> None:
     if digests.keys() <= known.keys():
         return
     try:
-        with _replacing(manifest) as text:
+        with replacing(manifest) as text:
             text.write(json.dumps({**known, **digests}, indent=1, sort_keys=True).encode())
     except OSError as error:
         raise DataUnavailable(f"cannot record the checksums of {home}: {error}") from error

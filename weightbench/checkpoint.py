@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+
+from weightbench.files import replacing
 
 if TYPE_CHECKING:
     from weightbench.run import Run
@@ -36,13 +37,8 @@ class Checkpoint:
         """Write the state of ``run``, whole or not at all, if the last saving is long ago."""
         if time.monotonic() - self._saved < self._seconds:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
-        try:
-            torch.save(_state(run), part)
-            part.replace(self._path)
-        finally:
-            part.unlink(missing_ok=True)
+        with replacing(self._path) as file:
+            torch.save(_state(run), file)
         self._saved = time.monotonic()
 
     def restore(self, run: Run) -> None:
