@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def test_going_on_changes_no_bit(tiny: wb.Task, weighter: str, tmp_path: Path) -
     assert pieces.steps_taken == steps
     assert pieces.select_accuracy == whole.select_accuracy
     assert pieces.used_holdout == whole.used_holdout
+    assert pieces.phases["train"] > 0
     for one, other in zip(
         whole.finish().parameters(), pieces.finish().parameters(), strict=True
     ):  # fmt: skip
@@ -87,3 +89,20 @@ def test_a_half_written_state_means_from_the_beginning(tiny: wb.Task, tmp_path: 
         trained(tiny, "uniform", StopAt(path, 5))
     path.write_bytes(path.read_bytes()[:1000])
     assert trained(tiny, "uniform", Checkpoint(path)).score() == trained(tiny, "uniform").score()
+
+
+def test_seconds_of_all_pieces_count(tiny: wb.Task, tmp_path: Path) -> None:
+    class Slow(Checkpoint):
+        """Takes a while for every step."""
+
+        def save_if_due(self, run: Run) -> None:
+            time.sleep(0.01)
+            super().save_if_due(run)
+            if run.steps_taken == stop:
+                raise KeyboardInterrupt
+
+    path, stop = tmp_path / "a.pt", 19
+    with pytest.raises(KeyboardInterrupt):
+        trained(tiny, "uniform", Slow(path, seconds=0))
+    stop = 0
+    assert trained(tiny, "uniform", Slow(path, seconds=0)).phases["train"] > 0.19

@@ -56,7 +56,7 @@ def _state(run: Run) -> dict[str, Any]:
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "weighter": run.weighter.state_dict(),
-        "seconds": dict(run._clock.seconds),
+        "seconds": run._clock.so_far(),
         "passes": {key: passes.state() for key, passes in run._passes.items()},
         "streams": {name: getattr(run, name).get_state() for name in _STREAMS},
         **{name: getattr(run, name) for name in _PLAIN},
