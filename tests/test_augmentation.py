@@ -98,7 +98,7 @@ def test_the_clean_batch_is_augmented_and_predictions_are_not() -> None:
 
 def test_bfloat16_trains_and_leaves_logits_and_parameters_in_float32() -> None:
     recipe = dataclasses.replace(TASK.recipe, bf16="always")
-    for name in ("uniform", "l2rw", "l2rw-fused", "l2rw-layerwise"):
+    for name in ("uniform", "l2rw", "l2rw-fused", "l2rw-auto"):
         run = dataclasses.replace(TASK, recipe=recipe).reset(0, weighter=wb.make_weighter(name))
         batch = next(iter(run))
         exact = run.model(batch.inputs)
