@@ -73,7 +73,6 @@ def test_a_short_track_steps_on_the_real_images() -> None:
     batch = next(iter(run))
     assert batch.inputs.shape == (8, 3, 32, 32)
     assert -1 <= batch.inputs.min() < batch.inputs.max() <= 1
-    before = batch.losses.detach().mean()
     run.step(run.weighter.weigh(batch))
-    assert before.isfinite()
+    assert batch.losses.isfinite().all()
     assert run.steps_taken == 1
