@@ -203,21 +203,22 @@ class Task:
         params = checked_params(self.name, spec.params, defaults)
         changed: dict[str, Any] = {}
         for part in ("corruption", "holdout", "recipe"):
-            names = {field.name for field in dataclasses.fields(getattr(self, part))}
+            names = _fields(getattr(self, part))
             own = {name: value for name, value in params.items() if name in names}
-            changed[part] = dataclasses.replace(getattr(self, part), **own)
+            if own:
+                changed[part] = dataclasses.replace(getattr(self, part), **own)
         name = str(Spec(self.name, differing(params, defaults)))
         return dataclasses.replace(self, name=name, **changed)
 
     def parameters(self) -> dict[str, Any]:
         """Bracket parameters with their values: the fields of corruption, hold-out and recipe."""
         parts = (self.corruption, self.holdout, self.recipe)
-        return {
-            field.name: getattr(part, field.name)
-            for part in parts
-            if dataclasses.is_dataclass(part)
-            for field in dataclasses.fields(part)
-        }
+        return {name: getattr(part, name) for part in parts for name in _fields(part)}
+
+
+def _fields(part: object) -> list[str]:
+    """The parameters of a part of a task; any callable may be one, and then it has none."""
+    return [f.name for f in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else []
 
 
 def register_task(name: str, **parts: Any) -> None:
