@@ -171,9 +171,11 @@ class Store:
             raise StoreError(f"there are no records at {self.root}: no such folder")
         good: list[T] = []
         bad: list[Damage] = []
+        stems = sorted(_stems(self.root / folder, ".json"))
+        # Listed after the records: a writer at work puts predictions first.
         predicted = _stems(self.root / "predictions", ".npz")
         with _collecting_no_garbage():
-            for stem in sorted(_stems(self.root / folder, ".json")):
+            for stem in stems:
                 path = f"{self.root}/{folder}/{stem}.json"
                 try:
                     with open(path, "rb") as file:  # noqa: PTH123 - paths cost more than reading
