@@ -67,8 +67,8 @@ def run_trial(trial: Trial, unfinished: Path | None = None) -> Outcome:
         return failed(trial, "oom", f"out of memory: {str(error) or type(error).__name__}")
     except (Exception, SystemExit) as error:
         if "can't allocate memory" in str(error):
-            return failed(trial, "oom", _where(error))
-        return failed(trial, "error", _where(error))
+            return failed(trial, "oom", where(error))
+        return failed(trial, "error", where(error))
 
 
 def failed(trial: Trial, status: Status, reason: str) -> Outcome:
@@ -129,7 +129,7 @@ def _training(run: Run, predictions: Predictions) -> Training:
     )
 
 
-def _where(error: BaseException) -> str:
+def where(error: BaseException) -> str:
     """The error in one line, with the innermost line of code that is not a library's."""
     frames = [
         frame

@@ -33,11 +33,16 @@ class Weighter(abc.ABC):
     Attributes:
         privileged: declares the use of the training set's true labels; shown, never ranked.
         negative: declares that weights may be negative.
+        normalized: the weights of a batch sum to 1 or are all zero, so that the step size is that
+            of every other method; False declares that they mean to change it.
+        order_dependent: declares that weights depend on the places of the examples in the batch.
         refuses: names of wrappers that make no sense around this one, each with the reason.
     """
 
     privileged: bool = False
     negative: bool = False
+    normalized: bool = True
+    order_dependent: bool = False
     refuses: ClassVar[Mapping[str, str]] = {}
     spec: Spec | None = None  # what make_weighter built it from
 
@@ -102,8 +107,8 @@ class Wrapper(Weighter):
 
     def __init__(self, inner: Weighter) -> None:
         self.inner = inner
-        self.privileged = inner.privileged
-        self.negative = inner.negative
+        for declared in ("privileged", "negative", "normalized", "order_dependent"):
+            setattr(self, declared, getattr(inner, declared))
 
     def begin(self, run: Run) -> None:
         """Pass on."""
@@ -179,12 +184,12 @@ def _check_fits(wrapper: str, weighter: Weighter, wrappers: Iterable[Spec]) -> N
     """Raise BadSpec where ``+wrapper`` makes no sense around ``weighter``, with the reason."""
     if any(wrapper == other.name for other in wrappers):
         raise BadSpec(f"+{wrapper} is there twice; once is all it can do")
-    for layer in _layers(weighter):
+    for layer in layers_of(weighter):
         if wrapper in layer.refuses:
             raise BadSpec(layer.refuses[wrapper])
 
 
-def _layers(weighter: Weighter) -> Iterator[Weighter]:
+def layers_of(weighter: Weighter) -> Iterator[Weighter]:
     """A weighter and all it wraps, the outermost first."""
     yield weighter
     while isinstance(weighter, Wrapper):
@@ -199,7 +204,7 @@ def spec_of(weighter: Weighter) -> Spec:
 
 def digest_of(weighter: Weighter) -> str:
     """sha256 (hex) of the source files of a weighter and of all it wraps."""
-    return source_digest(*map(type, _layers(weighter)))
+    return source_digest(*map(type, layers_of(weighter)))
 
 
 def _weighter_class(name: str) -> tuple[type[Weighter], dict[str, Any]]:

@@ -1,0 +1,87 @@
+"""The checker: every rule has a plug-in that breaks it and is caught for that and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.commands import PLUGINS, TINY
+from tests.plugins import broken, zoo
+from weightbench.check import RULES, Finding, check_task, check_weighter
+from weightbench.check.isolated import check_isolated
+from weightbench.registry import TASKS, WEIGHTERS
+
+SPECS = {rule: f"{PLUGINS / 'zoo.py'}:{name}" for rule, name in zoo.ZOO.items()}
+ALONE = ("ends", "survives")  # these take the process with them
+WRAPPED = ["uniform+es", "uniform+ft", "uniform+select", "s-model+conf", "l2rw+es+ft"]
+
+
+def test_every_rule_has_a_plugin_that_breaks_it() -> None:
+    assert set(SPECS) == set(RULES)
+    assert len(RULES) >= 20
+
+
+@pytest.mark.parametrize("rule", [rule for rule in SPECS if rule not in ALONE])
+def test_a_broken_plugin_is_caught_for_its_own_reason_and_no_other(rule: str) -> None:
+    name = zoo.ZOO[rule]
+    found = check_task(SPECS[rule]) if name.isupper() else check_weighter(SPECS[rule])
+    assert [finding.rule for finding in found] == [rule], list(map(str, found))
+    assert found[0].detail
+    assert "\n" not in str(found[0])
+
+
+def test_plugins_that_hang_or_crash_are_caught_from_outside() -> None:
+    things = [("weighter", SPECS["ends"]), ("weighter", SPECS["survives"]), ("task", TINY)]
+    found = dict(check_isolated(things, seconds=10))
+    assert found == {
+        SPECS["ends"]: [Finding("ends", "it took longer than 10 s and was stopped")],
+        SPECS["survives"]: [Finding("survives", "the process was killed by SIGABRT")],
+        TINY: [],
+    }
+
+
+@pytest.mark.parametrize("name", [*WEIGHTERS.names(), *WRAPPED])
+def test_every_built_in_weighter_keeps_the_rules(name: str) -> None:
+    assert list(map(str, check_weighter(name))) == []
+
+
+@pytest.mark.parametrize("name", [n for n in TASKS.names() if n.startswith(("digits", "breast"))])
+def test_built_in_tasks_keep_the_rules(name: str) -> None:
+    assert list(map(str, check_task(name))) == []
+
+
+def test_a_class_can_be_checked_too() -> None:
+    assert check_weighter(zoo.Uniform) == []
+    assert [finding.rule for finding in check_weighter(broken.Peeks)] == ["hidden-data"]
+
+
+def test_declarations_are_believed() -> None:
+    class Bold(zoo.PunishesWrongLabels):
+        negative = True
+
+    class Far(zoo.StepsTenTimesAsFar):
+        normalized = False
+
+    class First(zoo.FavoursTheFirst):
+        order_dependent = True
+
+    for cls in (Bold, Far, First):
+        assert check_weighter(cls) == []
+
+
+def test_the_checker_leaves_global_streams_as_they_were() -> None:
+    import random
+
+    import numpy as np
+    import torch
+
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    random.seed(1)
+    expected = torch.rand(3), np.random.rand(3), random.random()  # noqa: NPY002
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    random.seed(1)
+    check_weighter(zoo.DrawsFromTheGlobalStream)
+    assert torch.equal(torch.rand(3), expected[0])
+    assert np.array_equal(np.random.rand(3), expected[1])  # noqa: NPY002
+    assert random.random() == expected[2]

@@ -1,0 +1,50 @@
+"""Checking in a process of its own, for a plug-in may hang or take the interpreter with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from weightbench.check.rules import Finding
+from weightbench.execution import in_processes
+from weightbench.records import Status
+from weightbench.registry import is_file_spec
+from weightbench.spec import parse
+
+SECONDS = 60.0  # a check that takes longer than this hangs
+_MEMORY = 4 * 2**30
+
+Kind = str  # "task", "weighter", or "" where only the file can tell
+
+
+def check_isolated(
+    things: Sequence[tuple[Kind, str]], seconds: float = SECONDS, memory: int = _MEMORY
+) -> Iterator[tuple[str, list[Finding]]]:
+    """Check (kind, spec) pairs, each in its turn; yields the spec and what was found."""
+    done = in_processes(things, _check, _lost, workers=1, seconds=seconds, memory=memory)
+    for (_, spec), findings in done:
+        yield spec, findings
+
+
+def _check(thing: tuple[Kind, str]) -> list[Finding]:
+    from weightbench.check import check_task, check_weighter
+
+    kind, spec = thing
+    return check_task(spec) if kind == "task" or _is_task(spec) else check_weighter(spec)
+
+
+def _is_task(spec: str) -> bool:
+    from weightbench.errors import BadSpec
+    from weightbench.registry import load_from_file
+    from weightbench.task import Task
+
+    name = parse(spec).name
+    if not is_file_spec(name):
+        return False
+    try:
+        return isinstance(load_from_file(name), Task)
+    except BadSpec:
+        return False  # whatever it is, it cannot be loaded, which the check will say
+
+
+def _lost(thing: tuple[Kind, str], status: Status, reason: str) -> list[Finding]:
+    return [Finding("ends" if status == "timeout" else "survives", reason)]

@@ -1,0 +1,194 @@
+"""Is this a weighter? One training under a magnifying glass, then the same again in other ways."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from weightbench.batch import Batch
+from weightbench.check import mock
+from weightbench.check.rules import Broken, Finding, broken
+from weightbench.check.training import (
+    Observer,
+    Trace,
+    check_parameters,
+    check_weights,
+    fixed_globals,
+    judging,
+    weights_of,
+)
+from weightbench.checkpoint import Checkpoint
+from weightbench.run import Run
+from weightbench.task import Task
+from weightbench.weighter import Weighter, Wrapper, layers_of, make_weighter
+
+Make = Callable[[], Weighter]
+_AGAIN = 12  # steps of a training that is compared with the first
+_MIDDLE = 6  # the step at which it is stopped, or its batch reordered
+
+
+def check_weighter(weighter: str | Make) -> list[Finding]:
+    """Check a weighter on a small task of its own; takes about a second.
+
+    Args:
+        weighter: a spec, such as ``my.py:Mine``, or what makes a fresh weighter, such as a class.
+
+    Returns:
+        What was found, empty for a weighter that keeps every rule. Checks that would only repeat
+        a finding are left out.
+    """
+    make: Make = (
+        functools.partial(make_weighter, weighter) if isinstance(weighter, str) else weighter
+    )
+    try:
+        with judging("loads"):
+            make()
+        with fixed_globals() as used, judging():
+            _check_hooks(make)
+            trace = Observer(_run(mock.TASK, make)).train()
+        if used:
+            return [Finding("global-random", f"{' and '.join(used)}'s stream was drawn from")]
+    except Broken as error:
+        return [error.finding]
+    return [*_again(make, trace), *_unusual_batches(make)]
+
+
+def _run(task: Task, make: Make) -> Run:
+    return Run(task, seed=0, weighter=make())
+
+
+def _check_hooks(make: Make) -> None:
+    """What is decided before the first step."""
+    run, task = _run(mock.TASK, make), mock.TASK
+    for name in ("steps", "evaluations"):
+        given, left = getattr(task.recipe, name), getattr(run.recipe, name)
+        if left > given:
+            broken("schedule", f"recipe() leaves {left} {name}; the task has {given}")
+    run.weighter.begin(run)
+    check_parameters(run)
+    logits = torch.randn(5, run.num_classes, generator=torch.Generator().manual_seed(0))
+    with judging("losses"):
+        losses = run.weighter.losses(logits, torch.tensor([0, 1, 2, 0, 1]))
+        if not isinstance(losses, Tensor) or losses.shape != (5,) or not losses.isfinite().all():
+            broken("losses", f"of 5 examples losses gave {losses!r:.60}")
+
+
+def _again(make: Make, first: Trace) -> Iterator[Finding]:
+    """Trainings that must come to the same weights as the first."""
+    try:
+        with fixed_globals(), judging("deterministic"):
+            _compare(
+                "deterministic", first.weights, list(weights_of(_run(mock.TASK, make), _AGAIN))
+            )
+    except Broken as error:
+        yield error.finding
+        return
+    for check in (_same_order, _poisoned, _permuted, _stopped):
+        try:
+            with fixed_globals():
+                check(make, first)
+        except Broken as error:
+            yield error.finding
+
+
+def _compare(rule: str, first: list[list[float]], again: list[list[float]]) -> None:
+    for step, (one, other) in enumerate(zip(first, again, strict=False)):
+        if one != other:
+            apart = max(abs(a - b) for a, b in zip(one, other, strict=False)) if one else 0
+            broken(rule, f"weights differ from step {step} on, by up to {apart:.3g}")
+
+
+def _same_order(make: Make, first: Trace) -> None:
+    """Weighters that leave the batches alone all get the same ones."""
+    ours = _run(mock.TASK, make)
+    samplers = {type(layer).batches for layer in layers_of(ours.weighter)}
+    if samplers - {Weighter.batches, Wrapper.batches} or ours.recipe != mock.TASK.recipe:
+        return
+    epochs = ours.epochs(ours.recipe.batch_size)
+    plain = [batch.index.tolist() for batch in itertools.islice(epochs, _AGAIN)]
+    if first.order[:_AGAIN] != plain:
+        broken("batch-order", "the batches are not those that uniform weighting gets")
+
+
+def _poisoned(make: Make, first: Trace) -> None:
+    """Nothing that is hidden reaches a weight."""
+    run = _run(mock.TASK, make)
+    mock.poison(run, run.weighter)
+    with judging():
+        _compare("hidden-data", first.weights, list(weights_of(run, _AGAIN)))
+
+
+def _permuted(make: Make, first: Trace) -> None:
+    """One batch is put into another order."""
+    run = _run(mock.TASK, make)
+    if run.weighter.order_dependent:
+        return
+    with judging():
+        batches = iter(run)
+        for _ in range(_MIDDLE):
+            run.step(run.weighter.weigh(next(batches)))
+        batch = next(batches)
+        order = torch.arange(len(batch)).flip(0)
+        before = run.generator.get_state()
+        moved = Batch(run, batch.index[order], batch.inputs[order], batch.labels[order])
+        weights = check_weights(run.weighter.weigh(moved), moved, run.weighter)
+    if not torch.equal(before, run.generator.get_state()):
+        return  # its draws go by place; which example gets which is chance
+    expected = torch.tensor(first.weights[_MIDDLE])[order]
+    if not torch.allclose(weights.float(), expected, rtol=1e-3, atol=1e-5):
+        apart = (weights.float() - expected).abs().max().item()
+        broken("permutation", f"a reordered batch has other weights, by up to {apart:.3g}")
+
+
+def _stopped(make: Make, first: Trace) -> None:
+    """A training is stopped and another goes on from what it left."""
+    with tempfile.TemporaryDirectory() as folder, judging("state"):
+        path = Path(folder) / "state.pt"
+        for steps in (_MIDDLE, _AGAIN):
+            run = _run(mock.TASK, make)
+            run._checkpoint = Checkpoint(path, seconds=0)
+            weights = list(weights_of(run, steps))
+    _compare("state", first.weights[_AGAIN - len(weights) :], weights)
+
+
+def _unusual_batches(make: Make) -> Iterator[Finding]:
+    run = usual = None
+    for rule, change in _UNUSUAL.items():
+        try:
+            with fixed_globals(), judging(rule):
+                if run is None or usual is None:
+                    run = _run(mock.PLAIN, make)
+                    usual = next(iter(run))
+                batch = change(run, usual)
+                check_weights(run.weighter.weigh(batch), batch, run.weighter)
+        except Broken as error:
+            run, what = None, error.finding  # what failed may have left anything behind
+            yield Finding(rule, what.detail if what.rule == rule else str(what))
+
+
+def _part(run: Run, batch: Batch, size: int) -> Batch:
+    return Batch(run, batch.index[:size], batch.inputs[:size], batch.labels[:size])
+
+
+def _one_class(run: Run, batch: Batch) -> Batch:
+    return run.batch((run.labels == 1).nonzero().flatten()[: len(batch)])
+
+
+def _equal_examples(run: Run, batch: Batch) -> Batch:
+    index = batch.index[:1].expand(len(batch)).clone()
+    inputs, labels = torch.zeros_like(batch.inputs), batch.labels[:1].expand(len(batch)).clone()
+    return Batch(run, index, inputs, labels)
+
+
+_UNUSUAL: dict[str, Callable[[Run, Batch], Batch]] = {
+    "batch-of-one": lambda run, batch: _part(run, batch, 1),
+    "short-batch": lambda run, batch: _part(run, batch, 5),
+    "single-class": _one_class,
+    "zero-batch": _equal_examples,
+}
