@@ -106,3 +106,17 @@ def test_seconds_of_all_pieces_count(tiny: wb.Task, tmp_path: Path) -> None:
         trained(tiny, "uniform", Slow(path, seconds=0))
     stop = 0
     assert trained(tiny, "uniform", Slow(path, seconds=0)).phases["train"] > 0.19
+
+
+@pytest.mark.parametrize("place", [0.0, 0.01, 0.3, 0.6, 0.99])
+def test_flipped_bits_are_never_gone_on_from(tiny: wb.Task, place: float, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    with pytest.raises(KeyboardInterrupt):
+        trained(tiny, "uniform", StopAt(path, 5))
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+    run = trained(tiny, "uniform", Checkpoint(path))
+    whole = trained(tiny, "uniform")
+    assert torch.equal(run.test_predictions(), whole.test_predictions())
+    assert run.select_accuracy == whole.select_accuracy

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from weightbench.run import Run
 
 _PLAIN = ("steps_taken", "side_steps", "used_holdout", "select_accuracy", "_selected")
+_DIGEST = 32  # bytes
 _STREAMS = ("generator", "_order", "_clean_order")
 
 
@@ -37,17 +40,29 @@ class Checkpoint:
         """Write the state of ``run``, whole or not at all, if the last saving is long ago."""
         if time.monotonic() - self._saved < self._seconds:
             return
+        content = io.BytesIO()
+        torch.save(_state(run), content)
         with replacing(self._path) as file:
-            torch.save(_state(run), file)
+            file.write(_digest(content.getvalue()))
+            file.write(content.getvalue())
         self._saved = time.monotonic()
 
     def restore(self, run: Run) -> None:
-        """Bring ``run``, after its ``begin``, to where the file says; there may be none."""
+        """Bring ``run``, after its ``begin``, to where the file says.
+
+        There may be none, or a damaged one: the run then starts from its beginning.
+        """
         try:
-            state = torch.load(self._path, map_location=run.device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, ValueError):
-            return  # none, or one that cannot be read: the run starts from its beginning
-        _load(run, state)
+            whole = self._path.read_bytes()
+        except OSError:
+            return
+        digest, content = whole[:_DIGEST], whole[_DIGEST:]
+        if digest == _digest(content):  # torch.load believes flipped bits
+            _load(run, torch.load(io.BytesIO(content), run.device, weights_only=True))
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
 def _state(run: Run) -> dict[str, Any]:
