@@ -17,6 +17,11 @@ def broken(name: str) -> str:
     return f"{PLUGINS / 'broken.py'}:{name}"
 
 
+def zoo(name: str) -> str:
+    """The spec of a plug-in that breaks a rule, or of ``Uniform``, which breaks none."""
+    return f"{PLUGINS / 'zoo.py'}:{name}"
+
+
 def start(*arguments: str) -> subprocess.Popen[str]:
     """Start ``weightbench ARGUMENTS`` in a process group of its own."""
     return subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.commands import TINY, broken, evaluate, start, weightbench
+from tests.commands import TINY, broken, evaluate, start, weightbench, zoo
 from weightbench.cli import main
 from weightbench.records import Record
 from weightbench.store import Store
@@ -38,7 +39,7 @@ FAULTS = {
     "WrongDevice": ("error", "weights are on meta; the batch is on cpu"),
     "NoTensor": ("error", "weigh returned a list"),
     "Raises": ("error", "no weights today ask again tomorrow"),
-    "Peeks": ("error", "privileged = True"),
+    "Peeks": ("skipped", "hidden-data: the true labels belong to the scorer"),
     "Diverges": ("diverged", "the loss is not finite"),
     "Exits": ("error", "SystemExit: 3"),
     "Vanishes": ("error", "the process exited with status 7"),
@@ -46,7 +47,7 @@ FAULTS = {
     "Sleeps": ("timeout", "it took longer than 15 s"),
     "FillsWithTensors": ("oom", "can't allocate memory"),
     "FillsWithBytes": ("oom", "out of memory"),
-    "NoModule": ("error", "NoneType"),
+    "NoModule": ("skipped", "finish: finish returned a NoneType"),
 }
 
 
@@ -147,6 +148,8 @@ def test_stopped_in_mid_run_it_goes_on_where_it_was(
         (("evalute",), "evalute"),
         (("show", "l2wr"), "Did you mean l2rw"),
         (("list", "task"), "task"),
+        (("check", "unifrom"), "Did you mean uniform?"),
+        (("check",), "SPEC"),
     ],
 )
 def test_what_is_misspelt_exits_with_2(
@@ -209,3 +212,74 @@ def test_a_disk_that_fills_up_in_mid_run_keeps_what_was_finished(tmp_path: Path)
     assert records_of(tmp_path) == {}
     assert here(*command).exit_code == 0
     assert len(records_of(tmp_path)) == 4
+
+
+def test_doctor_reports_and_repairs(tmp_path: Path) -> None:
+    command = evaluate(tmp_path, "--workers", "0", seeds=2)
+    assert here(*command).exit_code == 0
+    healthy = here("doctor", str(tmp_path))
+    assert healthy.exit_code == 0
+    assert healthy.output == "4 records hold, 0 files are damaged, 0 are left over\n"
+
+    record, predictions, cost = (
+        sorted(tmp_path.glob(f"{kind}/*"))[i]
+        for kind, i in (("records", 0), ("predictions", 1), ("costs", 0))
+    )
+    record.write_text(record.read_text().replace('"accuracy": 0.', '"accuracy": 0.9'))
+    predictions.write_bytes(predictions.read_bytes()[:-1])
+    cost.write_bytes(b"\x00")
+    left = tmp_path / "records" / ".part.json.1.tmp"
+    left.touch()
+    os.utime(left, (0, 0))
+    sick = here("doctor", str(tmp_path))
+    assert sick.exit_code == 1
+    for path in (record, tmp_path / "records" / f"{predictions.stem}.json", cost):
+        assert f"damaged: {path}: " in sick.output
+    assert f"left over: {left}" in sick.output
+
+    assert here("doctor", str(tmp_path), "--repair").exit_code == 0
+    assert not left.exists()
+    assert len(list((tmp_path / "damaged").iterdir())) == 3
+    again = here(*command)
+    assert again.exit_code == 0
+    assert len(records_of(tmp_path)) == 4
+    assert here("doctor", str(tmp_path)).exit_code == 0
+
+
+def test_doctor_of_nothing(tmp_path: Path) -> None:
+    result = here("doctor", str(tmp_path / "nowhere"))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: there are no records at")
+
+
+def test_check_names_rule_value_and_mend() -> None:
+    good, bad = zoo("Uniform"), zoo("GivesAColumn")
+    done = weightbench("check", "uniform+es", good, bad, zoo("DISJOINT"), TINY)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert f"{bad}: shape: weights have shape (16, 1), the batch (16,)" in lines
+    assert lines[lines.index(f"{bad}: shape: weights have shape (16, 1), the batch (16,)") + 1] == (
+        "  mend: reduce or squeeze the other dimensions"
+    )
+    assert any(line.startswith(f"{zoo('DISJOINT')}: disjoint: ") for line in lines)
+    for spec in ("uniform+es", good, TINY):
+        assert f"{spec}: ok" in lines
+
+
+def test_plugins_that_break_a_rule_are_not_run(tmp_path: Path) -> None:
+    command = evaluate(tmp_path, "--workers", "0", weighters=("random", zoo("SkipsBatches")))
+    result = here(*command)
+    assert result.exit_code == 1
+    (skipped,) = (r for r in records_of(tmp_path).values() if r.status != "ok")
+    assert skipped.status == "skipped"
+    assert skipped.reason.startswith("batch-order: ")
+    assert f"weightbench check {zoo('SkipsBatches')}" in skipped.reason
+    assert len(records_of(tmp_path)) == 4
+
+
+def test_tasks_that_break_a_rule_are_not_run(tmp_path: Path) -> None:
+    result = here("evaluate", "--task", zoo("REALISED_RATE"), "--weighter", "uniform",
+                  "--seeds", "1", "--out", str(tmp_path), "--workers", "0")  # fmt: skip
+    assert result.exit_code == 1
+    reasons = {record.reason.partition(":")[0] for record in records_of(tmp_path).values()}
+    assert reasons == {"realised-rate"}

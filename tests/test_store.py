@@ -323,3 +323,13 @@ def test_two_writers_at_once(store: Store) -> None:
         children = [child for child in children if os.waitpid(child, os.WNOHANG)[0] == 0]
     assert by_seed(store.records()[0]) == [samples.record(seed) for seed in range(5)]
     assert store.audit() == []
+
+
+def test_what_dead_writers_left_is_found(store: Store) -> None:
+    fill(store, 1)
+    (store.root / "records" / ".half.json.4711.tmp").write_text("{")
+    (store.root / "predictions" / f"{'0' * 32}.npz").write_bytes(b"lonely")
+    assert store.leftovers() == []  # a writer may be at work
+    for path in store.root.rglob("*"):
+        os.utime(path, (0, 0))
+    assert [path.name for path in store.leftovers()] == [".half.json.4711.tmp", f"{'0' * 32}.npz"]

@@ -14,6 +14,7 @@ _HOMES = {
     "alignment": ("alignment_way",),
     "augmentation": ("CropFlip",),
     "cache": ("cached_file",),
+    "check": ("check_task", "check_weighter"),
     "corruption": (
         "BackgroundFlip",
         "Corrupted",
@@ -61,6 +62,8 @@ __all__ = [
     "__version__",
     "alignment_way",
     "cached_file",
+    "check_task",
+    "check_weighter",
     "image_set",
     "make_task",
     "make_weighter",
@@ -77,6 +80,7 @@ if TYPE_CHECKING:
     from weightbench.augmentation import CropFlip
     from weightbench.batch import Batch, normalize
     from weightbench.cache import cached_file
+    from weightbench.check import check_task, check_weighter
     from weightbench.corruption import (
         BackgroundFlip,
         Corrupted,

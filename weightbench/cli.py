@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from weightbench import __version__
-from weightbench.commands import anchors, compare, leaderboard, plot
+from weightbench.commands import anchors, check, compare, doctor, leaderboard, plot
 from weightbench.errors import BadSpec, WeightbenchError
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS
 
@@ -201,5 +201,12 @@ def show(id_: str) -> None:
     click.echo(card(id_))
 
 
-for command in (anchors.anchors, compare.compare, leaderboard.leaderboard, plot.plot):
+for command in (
+    anchors.anchors,
+    check.check,
+    compare.compare,
+    doctor.doctor,
+    leaderboard.leaderboard,
+    plot.plot,
+):
     main.add_command(command)

@@ -13,7 +13,7 @@ from weightbench.scoring import LOWER, UPPER
 from weightbench.store import Damage, Store
 
 # Failures that another try may mend; the other states are results and stay.
-_TRY_AGAIN: tuple[Status, ...] = ("error", "timeout", "oom")
+_TRY_AGAIN: tuple[Status, ...] = ("error", "timeout", "oom", "skipped")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,17 +104,30 @@ def load_data(grid: Grid) -> None:
 def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:
     """Run the missing trials; each record is in the store before it is yielded.
 
+    Plug-ins that do not come with weightbench are checked first; the trials of one that breaks a
+    rule are skipped, and say which.
+
     Raises:
         StoreError: the disk refuses.
     """
     from weightbench.trial import failed, run_trial
 
+    refused = _refused(grid, limits)
+    trials = []
+    for trial in grid.missing:
+        reason = refused.get(trial.task) or refused.get(trial.weighter)
+        if reason is None:
+            trials.append(trial)
+            continue
+        outcome = failed(trial, "skipped", reason)
+        store.put(outcome.record)
+        yield outcome.record
     work = functools.partial(run_trial, unfinished=store.unfinished)
     if limits.workers == 0:
-        finished = inline(grid.missing, work)
+        finished = inline(trials, work)
     else:
         finished = in_processes(
-            grid.missing,
+            trials,
             work,
             failed,
             workers=limits.workers,
@@ -124,6 +137,19 @@ def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:
     for _, outcome in finished:
         store.put(outcome.record, outcome.predictions)
         yield outcome.record
+
+
+def _refused(grid: Grid, limits: Limits) -> dict[str, str]:
+    """Why each plug-in that breaks a rule is not run, by its spec."""
+    from weightbench.check.isolated import SECONDS, check_isolated, outside
+
+    seconds = max(SECONDS, limits.seconds)
+    checked = check_isolated(outside(grid.missing), limits.workers, seconds, limits.memory)
+    return {
+        spec: f"{findings[0]} (weightbench check {spec} says more)"
+        for spec, findings in checked
+        if findings
+    }
 
 
 def missing_costs(grid: Grid, store: Store) -> list[Trial]:

@@ -60,6 +60,10 @@ class Registry(Generic[T]):
         """Every known name, in alphabetical order; imports nothing."""
         return sorted({*self._found, *self._doors})
 
+    def built_in(self, name: str) -> bool:
+        """Whether ``name`` comes with weightbench; imports nothing."""
+        return name in self._doors and self._doors[name].value.startswith("weightbench.")
+
     def get(self, name: str) -> T:
         """The thing registered as ``name``.
 

@@ -8,6 +8,7 @@ import gc
 import hashlib
 import io
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ from weightbench.errors import RecordError, StoreError
 from weightbench.records import Cost, Record, Trial, read_cost, read_record, write
 
 T = TypeVar("T", Record, Cost)
+_AT_WORK = 60.0  # seconds within which a writer finishes what it started
 Predictions = dict[str, NDArray[np.int64]]
 
 
@@ -146,6 +148,18 @@ class Store:
                 except RecordError as error:
                     damaged.append(Damage(self._path("records", record.trial), str(error)))
         return damaged + damaged_costs
+
+    def leftovers(self) -> list[Path]:
+        """Files that no record needs: half-written ones, and predictions without a record.
+
+        Younger ones than a minute may belong to a writer at work and are not counted.
+        """
+        halves = [path for path in self.root.rglob(".*") if path.is_file()]
+        known = _stems(self.root / "records", ".json")
+        alone = _stems(self.root / "predictions", ".npz") - known
+        lonely = [self.root / "predictions" / f"{stem}.npz" for stem in sorted(alone)]
+        recent = time.time() - _AT_WORK
+        return [path for path in sorted(halves) + lonely if path.stat().st_mtime < recent]
 
     def set_aside(self, damage: Damage) -> Path:
         """Move a damaged file to ``damaged/``, so that its trial can run again; nothing is deleted.

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import weightbench as wb
-from tests.plugins.tiny import TINY
 from weightbench.corruption import describe
 
+# By its file, so that this one can be used from anywhere.
+TINY = wb.make_task(f"{Path(__file__).with_name('tiny.py')}:TINY")
 ZOO: dict[str, str] = {}
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from weightbench.check.rules import Finding
-from weightbench.execution import in_processes
-from weightbench.records import Status
-from weightbench.registry import is_file_spec
+from weightbench.execution import in_processes, inline
+from weightbench.records import Status, Trial
+from weightbench.registry import TASKS, WEIGHTERS, WRAPPERS, is_file_spec
 from weightbench.spec import parse
 
 SECONDS = 60.0  # a check that takes longer than this hangs
@@ -17,12 +17,34 @@ Kind = str  # "task", "weighter", or "" where only the file can tell
 
 
 def check_isolated(
-    things: Sequence[tuple[Kind, str]], seconds: float = SECONDS, memory: int = _MEMORY
+    things: Sequence[tuple[Kind, str]],
+    workers: int = 1,
+    seconds: float = SECONDS,
+    memory: int = _MEMORY,
 ) -> Iterator[tuple[str, list[Finding]]]:
-    """Check (kind, spec) pairs, each in its turn; yields the spec and what was found."""
-    done = in_processes(things, _check, _lost, workers=1, seconds=seconds, memory=memory)
+    """Check (kind, spec) pairs; yields the spec and what was found.
+
+    With 0 workers they are checked in this process, at its risk.
+    """
+    if workers == 0:
+        done = inline(things, _check)
+    else:
+        done = in_processes(things, _check, _lost, workers=workers, seconds=seconds, memory=memory)
     for (_, spec), findings in done:
         yield spec, findings
+
+
+def outside(trials: Iterable[Trial]) -> list[tuple[Kind, str]]:
+    """The (kind, spec) pairs among what ``trials`` need that do not come with weightbench."""
+    found: dict[tuple[Kind, str], None] = {}
+    for trial in trials:
+        if not TASKS.built_in(parse(trial.task).name):
+            found["task", trial.task] = None
+        spec = parse(trial.weighter)
+        wrapped = all(WRAPPERS.built_in(wrapper.name) for wrapper in spec.wrappers)
+        if not (WEIGHTERS.built_in(spec.name) and wrapped):
+            found["weighter", trial.weighter] = None
+    return list(found)
 
 
 def _check(thing: tuple[Kind, str]) -> list[Finding]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from weightbench.batch import Batch
 from weightbench.check.rules import Broken, broken
-from weightbench.errors import HiddenData, Misuse
+from weightbench.errors import BadSpec, HiddenData, Misuse
 from weightbench.run import Run
 from weightbench.trial import where
 from weightbench.weighter import Weighter
@@ -34,6 +34,8 @@ def judging(rule: str = "runs") -> Iterator[None]:
         raise
     except HiddenData as error:
         broken("hidden-data", str(error))
+    except BadSpec as error:
+        broken(rule, str(error))
     except (Exception, SystemExit) as error:
         broken(rule, where(error))
 

@@ -1,0 +1,40 @@
+"""``weightbench doctor``: is everything in a folder of records what it should be?"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command()
+@click.argument("runs", type=click.Path(file_okay=False), default="runs")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Move damaged files to RUNS/damaged and delete what dead writers left behind.",
+)
+def doctor(runs: str, repair: bool) -> None:
+    """Read every file under RUNS and compare it with its checksums.
+
+    A trial whose record is set aside is missing, so the evaluation that made it runs it again.
+    """
+    from weightbench.store import Store
+
+    store = Store(runs)
+    damaged, leftovers = store.audit(), store.leftovers()
+    for damage in damaged:
+        click.echo(f"damaged: {damage}")
+    for path in leftovers:
+        click.echo(f"left over: {path}")
+    if repair:
+        for damage in damaged:
+            click.echo(f"set aside: {store.set_aside(damage)}")
+        for path in leftovers:
+            path.unlink(missing_ok=True)
+    records, _ = store.records()
+    click.echo(
+        f"{len(records)} records hold, {len(damaged)} files are damaged, "
+        f"{len(leftovers)} are left over"
+    )
+    sys.exit(1 if (damaged or leftovers) and not repair else 0)
