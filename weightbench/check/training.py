@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from weightbench.batch import Batch
 from weightbench.check.rules import Broken, broken
-from weightbench.errors import BadSpec, HiddenData, Misuse
+from weightbench.errors import BadSpec, HiddenData, LayerwiseUnsupported, Misuse
 from weightbench.run import Run
 from weightbench.trial import where
 from weightbench.weighter import Weighter
@@ -31,6 +31,8 @@ def judging(rule: str = "runs") -> Iterator[None]:
     try:
         yield
     except Broken:
+        raise
+    except LayerwiseUnsupported:
         raise
     except HiddenData as error:
         broken("hidden-data", str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import tempfile
@@ -24,16 +25,16 @@ from weightbench.check.training import (
     weights_of,
 )
 from weightbench.checkpoint import Checkpoint
+from weightbench.errors import LayerwiseUnsupported
 from weightbench.run import Run
 from weightbench.task import Task
 from weightbench.weighter import Weighter, Wrapper, layers_of, make_weighter
 
-Make = Callable[[], Weighter]
 _AGAIN = 12  # steps of a training that is compared with the first
 _MIDDLE = 6  # the step at which it is stopped, or its batch reordered
 
 
-def check_weighter(weighter: str | Make) -> list[Finding]:
+def check_weighter(weighter: str | Callable[[], Weighter]) -> list[Finding]:
     """Check a weighter on a small task of its own; takes about a second.
 
     Args:
@@ -43,29 +44,47 @@ def check_weighter(weighter: str | Make) -> list[Finding]:
         What was found, empty for a weighter that keeps every rule. Checks that would only repeat
         a finding are left out.
     """
-    make: Make = (
-        functools.partial(make_weighter, weighter) if isinstance(weighter, str) else weighter
-    )
+    make = functools.partial(make_weighter, weighter) if isinstance(weighter, str) else weighter
     try:
         with judging("loads"):
             make()
-        with fixed_globals() as used, judging():
-            _check_hooks(make)
-            trace = Observer(_run(mock.TASK, make)).train()
-        if used:
-            return [Finding("global-random", f"{' and '.join(used)}'s stream was drawn from")]
+        subject, trace = _first_training(make)
     except Broken as error:
         return [error.finding]
-    return [*_again(make, trace), *_unusual_batches(make)]
+    return [*_again(subject, trace), *_unusual_batches(Subject(make, mock.PLAIN))]
 
 
-def _run(task: Task, make: Make) -> Run:
-    return Run(task, seed=0, weighter=make())
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """What makes the weighter that is checked, and the task it is checked on."""
+
+    make: Callable[[], Weighter]
+    task: Task
+
+    def run(self) -> Run:
+        """A fresh run of a fresh weighter, always the same."""
+        return Run(self.task, seed=0, weighter=self.make())
 
 
-def _check_hooks(make: Make) -> None:
+def _first_training(make: Callable[[], Weighter]) -> tuple[Subject, Trace]:
+    """A whole training, without batch norm for a weighter that refuses it."""
+    for subject in (Subject(make, mock.TASK), Subject(make, mock.PLAIN)):
+        try:
+            with fixed_globals() as used, judging():
+                _check_hooks(subject)
+                trace = Observer(subject.run()).train()
+        except LayerwiseUnsupported as error:
+            refusal = str(error)
+            continue
+        if used:
+            broken("global-random", f"{' and '.join(used)}'s stream was drawn from")
+        return subject, trace
+    raise Broken("runs", refusal)
+
+
+def _check_hooks(subject: Subject) -> None:
     """What is decided before the first step."""
-    run, task = _run(mock.TASK, make), mock.TASK
+    run, task = subject.run(), subject.task
     for name in ("steps", "evaluations"):
         given, left = getattr(task.recipe, name), getattr(run.recipe, name)
         if left > given:
@@ -79,20 +98,18 @@ def _check_hooks(make: Make) -> None:
             broken("losses", f"of 5 examples losses gave {losses!r:.60}")
 
 
-def _again(make: Make, first: Trace) -> Iterator[Finding]:
+def _again(subject: Subject, first: Trace) -> Iterator[Finding]:
     """Trainings that must come to the same weights as the first."""
     try:
         with fixed_globals(), judging("deterministic"):
-            _compare(
-                "deterministic", first.weights, list(weights_of(_run(mock.TASK, make), _AGAIN))
-            )
+            _compare("deterministic", first.weights, list(weights_of(subject.run(), _AGAIN)))
     except Broken as error:
         yield error.finding
         return
     for check in (_same_order, _poisoned, _permuted, _stopped):
         try:
             with fixed_globals():
-                check(make, first)
+                check(subject, first)
         except Broken as error:
             yield error.finding
 
@@ -104,11 +121,11 @@ def _compare(rule: str, first: list[list[float]], again: list[list[float]]) -> N
             broken(rule, f"weights differ from step {step} on, by up to {apart:.3g}")
 
 
-def _same_order(make: Make, first: Trace) -> None:
+def _same_order(subject: Subject, first: Trace) -> None:
     """Weighters that leave the batches alone all get the same ones."""
-    ours = _run(mock.TASK, make)
+    ours = subject.run()
     samplers = {type(layer).batches for layer in layers_of(ours.weighter)}
-    if samplers - {Weighter.batches, Wrapper.batches} or ours.recipe != mock.TASK.recipe:
+    if samplers - {Weighter.batches, Wrapper.batches} or ours.recipe != subject.task.recipe:
         return
     epochs = ours.epochs(ours.recipe.batch_size)
     plain = [batch.index.tolist() for batch in itertools.islice(epochs, _AGAIN)]
@@ -116,17 +133,17 @@ def _same_order(make: Make, first: Trace) -> None:
         broken("batch-order", "the batches are not those that uniform weighting gets")
 
 
-def _poisoned(make: Make, first: Trace) -> None:
+def _poisoned(subject: Subject, first: Trace) -> None:
     """Nothing that is hidden reaches a weight."""
-    run = _run(mock.TASK, make)
+    run = subject.run()
     mock.poison(run, run.weighter)
     with judging():
         _compare("hidden-data", first.weights, list(weights_of(run, _AGAIN)))
 
 
-def _permuted(make: Make, first: Trace) -> None:
+def _permuted(subject: Subject, first: Trace) -> None:
     """One batch is put into another order."""
-    run = _run(mock.TASK, make)
+    run = subject.run()
     if run.weighter.order_dependent:
         return
     with judging():
@@ -146,24 +163,24 @@ def _permuted(make: Make, first: Trace) -> None:
         broken("permutation", f"a reordered batch has other weights, by up to {apart:.3g}")
 
 
-def _stopped(make: Make, first: Trace) -> None:
+def _stopped(subject: Subject, first: Trace) -> None:
     """A training is stopped and another goes on from what it left."""
     with tempfile.TemporaryDirectory() as folder, judging("state"):
         path = Path(folder) / "state.pt"
         for steps in (_MIDDLE, _AGAIN):
-            run = _run(mock.TASK, make)
+            run = subject.run()
             run._checkpoint = Checkpoint(path, seconds=0)
             weights = list(weights_of(run, steps))
     _compare("state", first.weights[_AGAIN - len(weights) :], weights)
 
 
-def _unusual_batches(make: Make) -> Iterator[Finding]:
+def _unusual_batches(subject: Subject) -> Iterator[Finding]:
     run = usual = None
     for rule, change in _UNUSUAL.items():
         try:
             with fixed_globals(), judging(rule):
                 if run is None or usual is None:
-                    run = _run(mock.PLAIN, make)
+                    run = subject.run()
                     usual = next(iter(run))
                 batch = change(run, usual)
                 check_weights(run.weighter.weigh(batch), batch, run.weighter)
