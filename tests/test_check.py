@@ -36,7 +36,7 @@ def test_a_broken_plugin_is_caught_for_its_own_reason_and_no_other(rule: str) ->
 
 def test_plugins_that_hang_or_crash_are_caught_from_outside() -> None:
     things = [("weighter", SPECS["ends"]), ("weighter", SPECS["survives"]), ("task", TINY)]
-    found = dict(check_isolated(things, seconds=10))
+    found = dict(check_isolated(things, workers=2, seconds=10))
     assert found == {
         SPECS["ends"]: [Finding("ends", "it took longer than 10 s and was stopped")],
         SPECS["survives"]: [Finding("survives", "the process was killed by SIGABRT")],

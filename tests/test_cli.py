@@ -283,3 +283,15 @@ def test_tasks_that_break_a_rule_are_not_run(tmp_path: Path) -> None:
     assert result.exit_code == 1
     reasons = {record.reason.partition(":")[0] for record in records_of(tmp_path).values()}
     assert reasons == {"realised-rate"}
+
+
+def test_two_evaluations_into_one_folder(tmp_path: Path) -> None:
+    """Whoever is first: nothing is lost, nothing is damaged, and both see the whole board."""
+    command = evaluate(tmp_path, "--workers", "1", weighters=("random", "l2rw"), seeds=4)
+    with start(*command) as one, start(*command) as other:
+        said = [process.communicate(timeout=200) for process in (one, other)]
+    assert (one.returncode, other.returncode) == (0, 0), said
+    assert len(records_of(tmp_path)) == 16
+    assert Store(tmp_path).audit() == []
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert all("l2rw" in out for out, _ in said)

@@ -130,7 +130,6 @@ class Observer:
         """
         trace, alive = Trace([], []), []
         batches = iter(self.run)
-        gc.collect()
         gc.freeze()  # what is there already is not looked at again
         try:
             while self.run.steps_taken < self.run.recipe.steps:
