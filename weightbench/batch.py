@@ -42,15 +42,19 @@ class Batch:
         labels: (n,) int64, as given.
         step: how many steps were taken before this one.
         progress: the share of the schedule that is behind, in [0, 1).
+        held_out: whether the examples are those of the hold-out.
     """
 
     __slots__ = (
-        "_alignment", "_clean", "_logits", "_losses", "_update", "index", "inputs", "labels",
-        "progress", "run", "step",
+        "_alignment", "_clean", "_logits", "_losses", "_update", "held_out", "index", "inputs",
+        "labels", "progress", "run", "step",
     )  # fmt: skip
 
-    def __init__(self, run: Run, index: Tensor, inputs: Tensor, labels: Tensor) -> None:
+    def __init__(
+        self, run: Run, index: Tensor, inputs: Tensor, labels: Tensor, held_out: bool = False
+    ) -> None:
         self.run = run
+        self.held_out = held_out
         self.index = index
         self.inputs = inputs
         self.labels = labels

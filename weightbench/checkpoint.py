@@ -67,11 +67,13 @@ def _digest(content: bytes) -> bytes:
 
 def _state(run: Run) -> dict[str, Any]:
     assert run.optimizer is not None
+    assert run.weight_log is not None
     return {
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "weighter": run.weighter.state_dict(),
         "seconds": run._clock.so_far(),
+        "weight_log": run.weight_log.state(),
         "passes": {key: passes.state() for key, passes in run._passes.items()},
         "streams": {name: getattr(run, name).get_state() for name in _STREAMS},
         **{name: getattr(run, name) for name in _PLAIN},
@@ -80,10 +82,12 @@ def _state(run: Run) -> dict[str, Any]:
 
 def _load(run: Run, state: dict[str, Any]) -> None:
     assert run.optimizer is not None
+    assert run.weight_log is not None
     run.model.load_state_dict(state["model"])
     run.optimizer.load_state_dict(state["optimizer"])
     run.weighter.load_state_dict(state["weighter"])
     run._clock.seconds.update(state["seconds"])
+    run.weight_log.restore(state["weight_log"])
     for (on, size), place in state["passes"].items():
         run._passes_over(on, size).go_to(place)
     for name in _STREAMS:

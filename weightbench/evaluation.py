@@ -135,7 +135,7 @@ def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:
             memory=limits.memory,
         )
     for _, outcome in finished:
-        store.put(outcome.record, outcome.predictions)
+        store.put(outcome.record, outcome.predictions, outcome.weights)
         yield outcome.record
 
 

@@ -78,6 +78,24 @@ class Provenance(_Model):
     threads: Count
 
 
+class WeightSummary(_Model):
+    """What a weighter made of the training set in one epoch, over the examples that occurred.
+
+    Attributes:
+        step: at the end of the epoch.
+        auroc: of the weight as a sign that the label is right; None where all are, or none.
+        effective: effective sample size, (sum w)^2 / sum w^2, as a share of the examples.
+        zero: share of the examples that did not count at all.
+        by_class: mean weight of each given class, 1 being the mean of all; None for an absent one.
+    """
+
+    step: Count
+    auroc: Share | None
+    effective: Annotated[float, Field(ge=0, le=1 + 1e-9)]
+    zero: Share
+    by_class: list[float | None]
+
+
 class Training(_Model):
     """What happened in a training run.
 
@@ -95,6 +113,8 @@ class Training(_Model):
         phases: seconds in each phase of the run.
         select_curve: (step, select accuracy) pairs.
         predictions: checksum of the predictions kept beside the record.
+        weights: what the weighter made of the training set, in some epochs; empty where it trained
+            on the hold-out alone.
     """
 
     accuracy: Share
@@ -109,6 +129,7 @@ class Training(_Model):
     phases: dict[str, Seconds]
     select_curve: list[tuple[Count, Share]]
     predictions: Hex
+    weights: list[WeightSummary] = []
 
 
 class Record(_Model):

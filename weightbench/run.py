@@ -22,6 +22,7 @@ from weightbench.recipe import Recipe
 from weightbench.sets import Passes, Sets, accuracy, predict
 from weightbench.streams import torch_stream
 from weightbench.task import Task
+from weightbench.weight_log import WeightLog
 from weightbench.weighter import Weighter, spec_of
 
 _CHECK_EVERY_ON_GPU = 50  # steps between looks at the loss where a look stalls the device
@@ -95,6 +96,7 @@ class Run:
         self._deployed: nn.Module | None = None
         self.select_accuracy: list[tuple[int, float]] = []
         self._selected: dict[str, Any] | None = None
+        self.weight_log: WeightLog | None = None
         self._check_every = 1 if self.device.type == "cpu" else _CHECK_EVERY_ON_GPU
 
     # ---- what a weighter reads -------------------------------------------------------------------
@@ -137,10 +139,12 @@ class Run:
 
     def _batch_of(self, pool: Pool, index: Tensor, role: str) -> Batch:
         """A batch of ``pool``, augmented by draws that depend on the step and nothing before it."""
+        held_out = pool is self._sets.holdout
         if pool.augmentation is None:
-            return Batch(self, index, *pool.take(index))
+            return Batch(self, index, *pool.take(index), held_out)
         role = f"{self._role}{role}/{self.steps_taken}"
-        return Batch(self, index, *pool.take(index, torch_stream(self.task.name, role, self.seed)))
+        stream = torch_stream(self.task.name, role, self.seed)
+        return Batch(self, index, *pool.take(index, stream), held_out)
 
     def epochs(self, size: int) -> Iterator[Batch]:
         """Shuffled passes over the training set, for ever.
@@ -250,6 +254,9 @@ class Run:
             self.weighter.begin(self)
             self.loss_parameters = list(self.weighter.parameters())
             self.optimizer = self.recipe.optimizer(self.model, self.loss_parameters)
+            if monitor:
+                epochs = self.recipe.steps // self._steps_an_epoch()
+                self.weight_log = WeightLog(self.labels, self._sets.true_labels, epochs)
             if self._checkpoint is not None:
                 self._checkpoint.restore(self)
         decays, epoch = self.recipe.decay_steps(), self._steps_an_epoch()
@@ -263,6 +270,7 @@ class Run:
                     raise Misuse("a batch was passed over: call run.step(weights) once for each")
                 if self.steps_taken % epoch == 0:
                     self.weighter.end_epoch(self)
+                    self._sum_up_weights()
                 if self.steps_taken in decays:
                     self._decay()
                 if self.steps_taken in looks:
@@ -310,6 +318,8 @@ class Run:
         if self.steps_taken % self._check_every == 0:
             self._check(weights, loss, batch)
         optimizer.step()
+        if self.weight_log is not None:
+            self.weight_log.note(batch, weights)
         self.steps_taken += 1
         self._batch = None
 
@@ -343,6 +353,11 @@ class Run:
             self.select_accuracy.append((self.steps_taken, now))
             if now > best:
                 self._selected = copy.deepcopy(self.model.state_dict())
+
+    def _sum_up_weights(self) -> None:
+        if self.weight_log is not None:
+            with self._clock.phase("select"):
+                self.weight_log.end_epoch(self.steps_taken)
 
     def _best(self) -> nn.Module:
         """A copy of the network that did best on the select split; of the last where none was."""

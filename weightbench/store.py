@@ -16,11 +16,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from weightbench.diagnostics import Weights
 from weightbench.errors import RecordError, StoreError
 from weightbench.records import Cost, Record, Trial, read_cost, read_record, write
 
 T = TypeVar("T", Record, Cost)
 _AT_WORK = 60.0  # seconds within which a writer finishes what it started
+_ARRAYS = ("predictions", "weights")
 Predictions = dict[str, NDArray[np.int64]]
 
 
@@ -54,7 +56,7 @@ def checksum(predictions: Predictions) -> str:
 
 
 class Store:
-    """Records under ``root``: ``records/``, ``predictions/`` and ``costs/``, named by trial key.
+    """Records, predictions, weights and costs under ``root``; files are named by trial key.
 
     ``unfinished/`` holds the states of trainings that were stopped, until their record is there.
     """
@@ -69,20 +71,27 @@ class Store:
             StoreError: they cannot.
         """
         with self._writing(self.root):
-            for name in ("records", "predictions", "costs"):
+            for name in ("records", "predictions", "weights", "costs"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             probe = self.root / f".probe-{os.getpid()}"
             probe.write_bytes(b"weightbench")
             probe.unlink()
 
-    def put(self, record: Record, predictions: Predictions | None = None) -> None:
-        """Keep a record; its predictions first, so that no record is without them.
+    def put(
+        self,
+        record: Record,
+        predictions: Predictions | None = None,
+        weights: Weights | None = None,
+    ) -> None:
+        """Keep a record; what lies beside it first, so that no record is without its predictions.
 
         Raises:
             StoreError: the disk refuses; what was there before is as it was.
         """
         if predictions is not None:
             self._write(self._path("predictions", record.trial), pack(predictions))
+        if weights is not None:
+            self._write(self._path("weights", record.trial), weights.pack())
         self._write(self._path("records", record.trial), write(record))
         if record.status in ("ok", "diverged"):
             (self.unfinished / f"{record.trial.key}.pt").unlink(missing_ok=True)
@@ -133,6 +142,18 @@ class Store:
             raise RecordError(f"{path} does not hold the predictions its record was made with")
         return found
 
+    def weights(self, record: Record) -> Weights | None:
+        """What the training examples counted for at the end; None where that was not kept.
+
+        Raises:
+            RecordError: they are unreadable.
+        """
+        path = self._path("weights", record.trial)
+        try:
+            return Weights.unpack(path.read_bytes()) if path.exists() else None
+        except Exception as error:
+            raise RecordError(f"{path} cannot be read: {error}") from error
+
     def audit(self) -> list[Damage]:
         """Every file of records and costs that does not hold, predictions read and compared.
 
@@ -178,7 +199,7 @@ class Store:
         return target
 
     def _path(self, folder: str, trial: Trial) -> Path:
-        return self.root / folder / f"{trial.key}.{'npz' if folder == 'predictions' else 'json'}"
+        return self.root / folder / f"{trial.key}.{'npz' if folder in _ARRAYS else 'json'}"
 
     def _load(self, folder: str, read: Callable[[bytes], T]) -> tuple[list[T], list[Damage]]:
         if not self.root.is_dir():

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from weightbench.checkpoint import Checkpoint
+from weightbench.diagnostics import Weights
 from weightbench.errors import BadSpec, Diverged
 from weightbench.provenance import provenance
 from weightbench.records import Record, Status, Training, Trial
@@ -24,10 +25,11 @@ _REASON_LENGTH = 500
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """A record and the predictions to be kept beside it."""
+    """A record, and the predictions and final weights to be kept beside it."""
 
     record: Record
     predictions: Predictions | None = None
+    weights: Weights | None = None
 
 
 def plan(task: str, weighter: str, seeds: Iterable[int], device: str) -> list[Trial]:
@@ -102,7 +104,7 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
         provenance=provenance(trial.device),
         finished=_now(),
     )
-    return Outcome(record, predictions)
+    return Outcome(record, predictions, run.weight_log.weights() if run.weight_log else None)
 
 
 def _training(run: Run, predictions: Predictions) -> Training:
@@ -126,6 +128,7 @@ def _training(run: Run, predictions: Predictions) -> Training:
         phases=run.phases,
         select_curve=run.select_accuracy,
         predictions=checksum(predictions),
+        weights=run.weight_log.summaries if run.weight_log else [],
     )
 
 
