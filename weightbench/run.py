@@ -270,7 +270,8 @@ class Run:
                     raise Misuse("a batch was passed over: call run.step(weights) once for each")
                 if self.steps_taken % epoch == 0:
                     self.weighter.end_epoch(self)
-                    self._sum_up_weights()
+                    if self.weight_log is not None:
+                        self.weight_log.end_epoch(self.steps_taken)
                 if self.steps_taken in decays:
                     self._decay()
                 if self.steps_taken in looks:
@@ -353,11 +354,6 @@ class Run:
             self.select_accuracy.append((self.steps_taken, now))
             if now > best:
                 self._selected = copy.deepcopy(self.model.state_dict())
-
-    def _sum_up_weights(self) -> None:
-        if self.weight_log is not None:
-            with self._clock.phase("select"):
-                self.weight_log.end_epoch(self.steps_taken)
 
     def _best(self) -> nn.Module:
         """A copy of the network that did best on the select split; of the last where none was."""

@@ -128,7 +128,7 @@ def _training(run: Run, predictions: Predictions) -> Training:
         phases=run.phases,
         select_curve=run.select_accuracy,
         predictions=checksum(predictions),
-        weights=run.weight_log.summaries if run.weight_log else [],
+        weights=run.weight_log.summaries() if run.weight_log else [],
     )
 
 

@@ -15,43 +15,50 @@ from weightbench.batch import Batch
 from weightbench.diagnostics import Weights, summarise
 from weightbench.records import WeightSummary
 
-_SUMMARIES = 10  # a training, or up to twice as many where epochs are few
+_Noted = list[tuple[Tensor, Tensor]]  # positions and weights, step by step
+_KEPT = 10  # epochs of a training, or up to twice as many where it has few
 
 
 class WeightLog:
-    """Keeps the weights of the current epoch and sums up some epochs, evenly spaced.
+    """Keeps the weights of some epochs, evenly spaced, the last one among them.
 
-    Noting a step is one small copy; the work is done at the end of an epoch that is summed up.
+    Noting a step is one small copy; sums are taken when they are asked for, after the training.
     """
 
     def __init__(self, given: Tensor, true: Tensor, epochs: int) -> None:
         self._given, self._true = given, true
-        self._every = max(1, epochs // _SUMMARIES)
         self._epochs = epochs
         self._done = 0
-        self._window: list[tuple[Tensor, Tensor]] = []
-        self._last: list[tuple[Tensor, Tensor]] = []
-        self.summaries: list[WeightSummary] = []
+        self._window: _Noted = []
+        self._kept: list[tuple[int, _Noted]] = []  # by the step at the end of the epoch
 
     def note(self, batch: Batch, weights: Tensor) -> None:
         """Keep the weights of a step; hold-out batches are not about the training set."""
-        if not batch.held_out:
+        if self._due() and not batch.held_out:
             self._window.append((batch.index, weights.clone()))
 
     def end_epoch(self, step: int) -> None:
-        """Sum up, if this epoch is one of those, and start the next."""
+        """Keep what was noted, if anything was, and start the next epoch."""
         self._done += 1
         if self._window:
-            self._last, self._window = self._window, []
-            if self._done % self._every == 0 or self._done == self._epochs:
-                self.summaries.append(summarise(self._sum(self._last), step))
+            self._kept.append((step, self._window))
+            self._window = []
+
+    def _due(self) -> bool:
+        """Whether the epoch that is going on is one of those."""
+        every, epoch = max(1, self._epochs // _KEPT), self._done + 1
+        return epoch % every == 0 or epoch >= self._epochs
+
+    def summaries(self) -> list[WeightSummary]:
+        """Of the epochs kept, in order."""
+        return [summarise(self._sum(noted), step) for step, noted in self._kept]
 
     def weights(self) -> Weights | None:
         """Those of the last whole epoch, of the steps so far where none was whole; None of none."""
-        noted = self._last or self._window
+        noted = self._kept[-1][1] if self._kept else self._window
         return self._sum(noted) if noted else None
 
-    def _sum(self, noted: list[tuple[Tensor, Tensor]]) -> Weights:
+    def _sum(self, noted: _Noted) -> Weights:
         n = len(self._given)
         total = torch.zeros(n, dtype=torch.float64, device=self._given.device)
         seen = torch.zeros(n, dtype=torch.bool, device=self._given.device)
@@ -68,15 +75,8 @@ class WeightLog:
 
     def state(self) -> dict[str, Any]:
         """Enough to go on from, as tensors and plain values."""
-        return {
-            "done": self._done,
-            "window": self._window,
-            "last": self._last,
-            "summaries": [summary.model_dump() for summary in self.summaries],
-        }
+        return {"done": self._done, "window": self._window, "kept": self._kept}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what :meth:`state` gave."""
-        self._done = state["done"]
-        self._window, self._last = state["window"], state["last"]
-        self.summaries = [WeightSummary(**summary) for summary in state["summaries"]]
+        self._done, self._window, self._kept = state["done"], state["window"], state["kept"]
