@@ -2,9 +2,110 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from weightbench.figures.tables import Source
+    from weightbench.records import Record
+    from weightbench.spec import Value
+    from weightbench.store import Store
+
+NAMES = ("imbalance", "weights", "separation", "clean-size", "noise", "confusion", "curves")
 
 
 @click.command()
-def plot() -> None:
-    """Draw."""
+@click.argument("name", type=click.Choice(NAMES))
+@click.argument("runs", type=click.Path(file_okay=False), default="runs")
+@click.option("--task", "tasks", multiple=True, help="Only this task; repeatable.")
+@click.option("--weighter", "weighters", multiple=True, help="Only this weighter; repeatable.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default="figures", show_default=True,
+    help="The folder for NAME.svg, NAME.png and NAME.csv.",
+)  # fmt: skip
+def plot(
+    name: str, runs: str, tasks: tuple[str, ...], weighters: tuple[str, ...], out: Path
+) -> None:
+    r"""Draw a figure from the records under RUNS, with its data as CSV beside it.
+
+    \b
+    imbalance   test error against the imbalance ratio (Ren et al. 2018, Fig. 2)
+    weights     weights of clean and of wrong examples (Fig. 3)
+    separation  how well weights tell the two apart, over the training
+    clean-size  accuracy against the size of the clean hold-out (Fig. 4)
+    noise       accuracy against the noise level (Fig. 5)
+    confusion   confusion matrices (Fig. 6)
+    curves      accuracy over the training
+
+    Imbalance, clean-size and noise need a task with several values of that parameter, such as
+    evaluate --task 'digits-uniform-flip-v0[noise=0.2]' --task 'digits-uniform-flip-v0[noise=0.4]'.
+    """
+    import io
+
+    import matplotlib
+
+    from weightbench.figures import FIGURES
+    from weightbench.files import write_bytes, write_text
+    from weightbench.store import Store
+
+    make_table, draw = FIGURES[name]
+    table = make_table(_source(Store(runs), tasks, weighters))
+    write_text(out / f"{name}.csv", table.to_csv(index=False))
+    # Names are text, not formulae; and the same table gives the same file.
+    with matplotlib.rc_context({"text.parse_math": False, "svg.hashsalt": name}):
+        figure = draw(table)
+        for form in ("svg", "png"):
+            buffer = io.BytesIO()
+            undated = {"Date": None} if form == "svg" else None
+            figure.savefig(buffer, format=form, dpi=150, metadata=undated)
+            write_bytes(out / f"{name}.{form}", buffer.getvalue())
+            click.echo(out / f"{name}.{form}")
+
+
+def _source(store: Store, tasks: tuple[str, ...], weighters: tuple[str, ...]) -> Source:
+    from weightbench.figures.tables import Source
+    from weightbench.scoring.results import newest
+
+    records, damaged = store.records()
+    for damage in damaged:
+        click.echo(f"damaged, left out: {damage}", err=True)
+    kept, _ = newest(records)
+    chosen = [
+        r
+        for r in kept
+        if r.training
+        and (not tasks or r.trial.task in tasks)
+        and (not weighters or r.trial.weighter in weighters)
+    ]
+    return Source(chosen, _default, store.weights, store.predictions, _truth)
+
+
+@functools.cache
+def _default(task: str, parameter: str) -> Value:
+    """A task's own value of a parameter; None where it has none or is not installed here."""
+    from weightbench.errors import WeightbenchError
+    from weightbench.task import make_task
+
+    try:
+        value: Value = make_task(task).parameters().get(parameter)
+    except WeightbenchError:
+        return None
+    return value
+
+
+def _truth(record: Record) -> NDArray[np.int64]:
+    return _test_labels(record.trial.task, record.trial.seed)
+
+
+@functools.cache
+def _test_labels(task: str, seed: int) -> NDArray[np.int64]:
+    from weightbench.task import make_task
+
+    made = make_task(task)
+    return made.data.labels[made.split(seed).test]
