@@ -4,12 +4,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help evaluate test bench
+.PHONY: help evaluate test bench site
 
 help:
 	@echo "make evaluate   train the built-in methods on embedded data and print the leaderboard"
 	@echo "make test       format, lint, types and tests"
 	@echo "make bench      what things cost: ratios, measured side by side"
+	@echo "make site       the published board from the records in leaderboard/"
 
 evaluate: $(BIN)/ready
 	$(BIN)/weightbench evaluate $(ARGS)
@@ -22,6 +23,15 @@ test: $(BIN)/ready
 
 bench: $(BIN)/ready
 	$(BIN)/pytest tests/benchmarks $(ARGS)
+
+# The published board from the raw records in leaderboard/, which come from
+#   .venv/bin/weightbench evaluate --out leaderboard
+# and its anchors, made once for each version of a task, from
+#   .venv/bin/weightbench anchors leaderboard --out leaderboard/anchors.json
+site: $(BIN)/ready
+	$(BIN)/weightbench leaderboard leaderboard --format markdown --out leaderboard/README.md
+	$(BIN)/weightbench leaderboard leaderboard --format json --out leaderboard/board.json
+	$(BIN)/weightbench leaderboard leaderboard --format html --out leaderboard/index.html
 
 $(BIN)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

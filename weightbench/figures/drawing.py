@@ -60,6 +60,9 @@ def separation(table: pd.DataFrame) -> Figure:
             (("auroc", "AUROC of weight, clean"), ("effective", "effective sample size"))
         ):
             axes = grid[row][column]
+            if here[name].isna().all():  # no wrong labels to tell from the right ones
+                axes.set_axis_off()
+                continue
             _plot(axes, here, "step", name)
             axes.set_title(task if row == 0 else "", fontsize=9)
             axes.set(xlabel="step", ylim=(0, 1.05))

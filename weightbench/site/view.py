@@ -55,6 +55,18 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True)
+class Result:
+    """A weighter on a task, and the records behind it; the last two are about its weights."""
+
+    task: str
+    link: str
+    cell: Cell
+    runs: tuple[Run, ...]
+    separation: str
+    effective: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Failure:
     """A trial that gave no number."""
 
@@ -86,7 +98,7 @@ class WeighterPart:
     anchor: str
     about: str
     facts: Mapping[str, str]
-    results: tuple[tuple[str, str, Cell, tuple[Run, ...]], ...]  # task, link, cell, records
+    results: tuple[Result, ...]
     failures: tuple[Failure, ...]
 
 
@@ -253,7 +265,7 @@ def _weighter(
     for task, cell in row.cells.items():
         group = records[task, row.weighter]
         runs = tuple(_run(record, environments) for record in group)
-        results.append((plain(task), task_links[task], cell, runs))
+        results.append(Result(plain(task), task_links[task], cell, runs, *_last_weights(group)))
         failures += [
             Failure(plain(task), r.trial.seed, r.status, plain(r.reason))
             for r in group
@@ -269,6 +281,16 @@ def _weighter(
         facts=facts,
         results=tuple(results),
         failures=tuple(failures),
+    )
+
+
+def _last_weights(group: Sequence[Record]) -> tuple[str, str]:
+    """AUROC of the last weights against "label is right", and their effective sample size."""
+    last = [r.training.weights[-1] for r in group if r.training and r.training.weights]
+    separations = [summary.auroc for summary in last if summary.auroc is not None]
+    return (
+        f"{np.mean(separations):.2f}" if separations else "",
+        f"{np.mean([summary.effective for summary in last]):.2f}" if last else "",
     )
 
 
