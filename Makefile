@@ -4,12 +4,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help evaluate test bench site
+.PHONY: help evaluate test bench site cifar
 
 help:
 	@echo "make evaluate   train the built-in methods on embedded data and print the leaderboard"
 	@echo "make test       format, lint, types and tests"
 	@echo "make bench      what things cost: ratios, measured side by side"
+	@echo "make cifar      the paper's CIFAR-10 tasks on a GPU; goes on where it was stopped"
 	@echo "make site       the published board from the records in leaderboard/"
 
 evaluate: $(BIN)/ready
@@ -32,6 +33,11 @@ site: $(BIN)/ready
 	$(BIN)/weightbench leaderboard leaderboard --format markdown --out leaderboard/README.md
 	$(BIN)/weightbench leaderboard leaderboard --format json --out leaderboard/board.json
 	$(BIN)/weightbench leaderboard leaderboard --format html --out leaderboard/index.html
+
+# Hours of training. In slices: timeout --signal=INT 590 make cifar, again and again.
+cifar: $(BIN)/ready
+	$(BIN)/weightbench evaluate --suite cifar-short --device cuda --workers 4 --time-limit 86400 --out runs/cifar $(ARGS)
+	$(BIN)/weightbench evaluate --suite cifar --device cuda --workers 4 --time-limit 86400 --out runs/cifar $(ARGS)
 
 $(BIN)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

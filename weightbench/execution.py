@@ -110,9 +110,7 @@ def _context() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    # The first optimiser of a process would load torch._dynamo, seconds that count as the trial's.
-    preload = ["weightbench.trial", "weightbench.cost", "torch._dynamo"]
-    context.set_forkserver_preload(preload)
+    context.set_forkserver_preload(["weightbench.nursery"])
     return context
 
 

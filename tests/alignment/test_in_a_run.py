@@ -61,6 +61,22 @@ def test_running_statistics_are_those_of_a_plain_step(tiny: wb.Task, way: Way) -
         torch.testing.assert_close(other[name], value)
 
 
+@pytest.mark.parametrize("way", ["higher", "fused"])
+def test_losses_may_be_read_before(tiny: wb.Task, way: Way) -> None:
+    """The update goes through the pass that was read, whose running statistics are the step's."""
+    task = with_model(tiny, lambda: nn.BatchNorm1d(8))
+    found = []
+    for read_first in (True, False):
+        run = task.reset(0)
+        batch = next(iter(run))
+        if read_first:
+            batch.losses  # noqa: B018 - reading is the point
+        run.step(wb.normalize(batch.alignment(way)))
+        found.append(run.model.state_dict())
+    for name, value in found[0].items():
+        torch.testing.assert_close(found[1][name], value)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_momentum_and_weight_decay_take_no_part(tiny: wb.Task, way: Way) -> None:
     """The alignment after some steps is the inner product at the parameters as they are."""

@@ -51,12 +51,21 @@ def clean_gradient(model: nn.Module, inputs: Tensor, labels: Tensor) -> dict[nn.
 
 @contextlib.contextmanager
 def kept_buffers(model: nn.Module) -> Iterator[None]:
-    """Give running statistics and other buffers back the values they had before the block."""
-    buffers = list(model.buffers())
-    before = [buffer.clone() for buffer in buffers]
+    """Let the block move copies of running statistics and other buffers, thrown away after it.
+
+    The buffers themselves are not written to: the graph of an earlier pass may still need them.
+    """
+    owned = [
+        (module, name, buffer)
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
+    copies = {buffer: buffer.clone() for _, _, buffer in owned}  # of a shared one, one copy
+    for module, name, buffer in owned:
+        module._buffers[name] = copies[buffer]
     try:
         yield
     finally:
-        with torch.no_grad():
-            for buffer, value in zip(buffers, before, strict=True):
-                buffer.copy_(value)
+        for module, name, buffer in owned:
+            module._buffers[name] = buffer

@@ -129,7 +129,7 @@ class Observer:
             Broken: a rule was, the first one.
         """
         trace, alive = Trace([], []), []
-        batches = iter(self.run)
+        batches = self.run.unwatched()  # the engine's own notes would count as growth
         gc.freeze()  # what is there already is not looked at again
         try:
             while self.run.steps_taken < self.run.recipe.steps:
