@@ -49,6 +49,15 @@ def test_a_step_is_that_of_higher(name: str, way: Way, dtype: torch.dtype, relat
     assert_same_step(built_in(name, dtype), way, relative)
 
 
+@pytest.mark.parametrize("name", ["lenet", "resnet32-batch", "resnet32-group"])
+def test_channels_may_be_last_in_memory(name: str) -> None:
+    own = built_in(name, torch.float64)
+    own.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    own.inputs = own.inputs.contiguous(memory_format=torch.channels_last)
+    assert_same_step(own, "fused", 1e-9)
+    assert_same_step(own, "layerwise" if name not in COUPLED else "auto", 1e-9)
+
+
 @pytest.mark.parametrize("m", [1, 25])
 @pytest.mark.parametrize("way", ["fused", "layerwise"])
 def test_a_clean_batch_has_any_size(way: Way, m: int) -> None:

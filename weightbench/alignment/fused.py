@@ -12,6 +12,7 @@ from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from weightbench.alignment.norms import own_tangents
 from weightbench.alignment.passes import Loss, clean_gradient, losses_of, trained, widened
 from weightbench.errors import FusedUnsupported
 
@@ -47,8 +48,14 @@ def _dual_pass(
     """Outputs (n, K) with graph, and their derivative along ``direction`` without."""
     # The level must be left before any reverse pass, which would carry tangents too. Of torch's
     # kernels of attention only the plain one has a forward derivative.
-    with dual_level(), _tangents_without_graph(model), sdpa_kernel(SDPBackend.MATH):
-        duals = {name: make_dual(p, direction[p]) for name, p in trained(model).items()}
+    with (
+        dual_level(),
+        _tangents_without_graph(model),
+        own_tangents(model, direction) as plain,
+        sdpa_kernel(SDPBackend.MATH),
+    ):
+        moving = {name: p for name, p in trained(model).items() if p not in plain}
+        duals = {name: make_dual(p, direction[p]) for name, p in moving.items()}
         try:
             logits, tangent = unpack_dual(functional_call(model, duals, (inputs,)))
         except NotImplementedError as error:
