@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from tests.commands import PLUGINS, TINY
@@ -14,6 +10,8 @@ from tests.plugins import broken, zoo
 from weightbench.check import RULES, Finding, check_task, check_weighter
 from weightbench.check.isolated import check_isolated
 from weightbench.registry import TASKS, WEIGHTERS
+
+pytest_plugins = ["pytester"]
 
 SPECS = {rule: zoo_spec(name) for rule, name in zoo.ZOO.items()}
 ALONE = ("ends", "survives")  # these take the process with them
@@ -73,26 +71,25 @@ def test_declarations_are_believed() -> None:
         assert check_weighter(cls) == []
 
 
-def test_pytest_fixtures_for_other_repositories(tmp_path: Path) -> None:
-    """The plug-in is found by its entry point; a broken rule fails the test, with its mend."""
-    (tmp_path / "test_theirs.py").write_text(
+def test_pytest_fixtures_for_other_repositories(pytester: pytest.Pytester) -> None:
+    """They are found by their entry point; a broken rule fails the test, with its mend."""
+    pytester.makepyfile(
         f"""
-def test_good(check_weighter, check_task):
-    check_weighter("{zoo_spec("Uniform")}")
-    check_task("{TINY}")
+        def test_good(check_weighter, check_task):
+            check_weighter("{zoo_spec("Uniform")}")
+            check_task("{TINY}")
 
-def test_bad_weighter(check_weighter):
-    check_weighter("{zoo_spec("GivesAColumn")}")
+        def test_bad_weighter(check_weighter):
+            check_weighter("{zoo_spec("GivesAColumn")}")
 
-def test_bad_task(check_task):
-    check_task("{zoo_spec("DISJOINT")}")
-"""
+        def test_bad_task(check_task):
+            check_task("{zoo_spec("DISJOINT")}")
+        """
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert "2 failed, 1 passed" in done.stdout, done.stdout + done.stderr
-    assert "shape: weights have shape (16, 1)" in done.stdout
-    assert "mend: draw the hold-out from the pool that is given" in done.stdout
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(["shape: weights have shape (16, 1), the batch (16,)"])
+    result.stdout.fnmatch_lines(["  mend: draw the hold-out from the pool that is given"])
 
 
 def test_the_rules_are_all_in_the_manual() -> None:

@@ -163,9 +163,9 @@ class CannotBeMade(wb.Weighter):
         raise AssertionError
 
 
-class Slow(wb.Weighter):
+class Slow(Trap):
     """Uniform, with time enough to be interrupted."""
 
-    def weigh(self, batch: wb.Batch) -> Tensor:
+    def fail(self, batch: wb.Batch) -> Tensor:
         time.sleep(0.02)
         return torch.full((len(batch),), 1 / len(batch))
