@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
 from tests import samples
+from weightbench.diagnostics import Weights
 from weightbench.errors import RecordError, StoreError
 from weightbench.records import Record
 from weightbench.store import Damage, Store, checksum
@@ -323,6 +324,23 @@ def test_two_writers_at_once(store: Store) -> None:
         children = [child for child in children if os.waitpid(child, os.WNOHANG)[0] == 0]
     assert by_seed(store.records()[0]) == [samples.record(seed) for seed in range(5)]
     assert store.audit() == []
+
+
+@pytest.mark.parametrize("damage", [_truncate, _noise, _empty])
+def test_damaged_weights_leave_the_record_standing(
+    store: Store, damage: Callable[[Path], None]
+) -> None:
+    weights = Weights(np.ones(30), np.arange(30) % 3, np.arange(30) < 20)
+    store.put(samples.record(), samples.predictions(), weights)
+    assert store.audit() == []
+    path = path_of(store, samples.record(), "weights")
+    damage(path)
+    (found,) = store.audit()
+    assert found.path == path
+    store.set_aside(found)
+    assert store.audit() == []
+    assert store.records()[0] == [samples.record()]
+    assert store.weights(samples.record()) is None
 
 
 def test_what_dead_writers_left_is_found(store: Store) -> None:

@@ -155,7 +155,7 @@ class Store:
             raise RecordError(f"{path} cannot be read: {error}") from error
 
     def audit(self) -> list[Damage]:
-        """Every file of records and costs that does not hold, predictions read and compared.
+        """Every file that does not hold; predictions are read and compared, weights read.
 
         Raises:
             StoreError: there is no such folder.
@@ -164,11 +164,20 @@ class Store:
         _, damaged_costs = self.costs()
         for record in records:
             if record.training:
-                try:
-                    self.predictions(record)
-                except RecordError as error:
-                    damaged.append(Damage(self._path("records", record.trial), str(error)))
+                damaged += self._beside(record)
         return damaged + damaged_costs
+
+    def _beside(self, record: Record) -> Iterator[Damage]:
+        """What is wrong beside a record: without its predictions it falls, without weights not."""
+        reads: dict[str, Callable[[Record], object]] = {
+            "records": self.predictions,
+            "weights": self.weights,
+        }
+        for what, read in reads.items():
+            try:
+                read(record)
+            except RecordError as error:
+                yield Damage(self._path(what, record.trial), str(error))
 
     def leftovers(self) -> list[Path]:
         """Files that no record needs: half-written ones, and predictions without a record.
