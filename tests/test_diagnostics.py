@@ -124,8 +124,10 @@ def test_final_weights_lie_beside_the_record(tmp_path: Path) -> None:
     (record,), damaged = store.records()
     assert damaged == []
     assert record.training is not None
-    assert record.training.weights[-1].auroc == 1
+    assert record.training.weights is not None
+    assert record.training.weights.auroc == 1
     kept = store.weights(record)
     assert kept is not None
+    assert kept.history[-1] == record.training.weights
     assert len(kept.weight) == record.training.sizes["train"]
     assert kept.clean.mean() == pytest.approx(1 - record.training.realised_noise)

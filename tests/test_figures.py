@@ -22,7 +22,9 @@ TASK = "digits49-imbalance-v0"
 HOSTILE = "$x^{$"
 
 
-def kept(task: str, weighter: str, seed: int, accuracy: float) -> tuple[Record, Predictions]:
+def kept(
+    task: str, weighter: str, seed: int, accuracy: float
+) -> tuple[Record, Predictions, Weights]:
     made = make_task(task)
     truth = made.data.labels[made.split(seed).test]
     predictions = {"last": truth.copy(), "selected": truth}
@@ -31,10 +33,14 @@ def kept(task: str, weighter: str, seed: int, accuracy: float) -> tuple[Record, 
         WeightSummary(step=step, auroc=auroc, effective=0.5, zero=0.1, by_class=[1.0, 1.0])
         for step, auroc in ((200, 0.6), (400, 0.6 + 0.1 * seed))
     ]
-    made_record = record(
-        task, weighter, seed, accuracy, weights=summaries, predictions=checksum(predictions)
+    weights = Weights(
+        np.array([0.0, 2.0, np.nan, 1.0]),
+        np.array([0, 1, 1, 0]),
+        np.array([False, True, True, True]),
+        tuple(summaries),
     )
-    return made_record, predictions
+    made_record = record(task, weighter, seed, accuracy, predictions=checksum(predictions))
+    return made_record, predictions, weights
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +51,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for changes in ("", "[ratio=0.9]", "[clean=2]"):
         for weighter, accuracy in (("uniform", 0.5), ("l2rw", 0.9), (HOSTILE, 0.8)):
             for seed in range(2):
-                weights = Weights(
-                    np.array([0.0, 2.0, np.nan, 1.0]),
-                    np.array([0, 1, 1, 0]),
-                    np.array([False, True, True, True]),
-                )
-                store.put(*kept(TASK + changes, weighter, seed, accuracy), weights)
+                store.put(*kept(TASK + changes, weighter, seed, accuracy))
     for noise in (0.2, 0.4):
         made = record(f"digits-uniform-flip-v0[noise={noise}]", "uniform", 0, 1 - noise)
         store.put(made, {})

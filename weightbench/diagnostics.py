@@ -10,8 +10,11 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from weightbench.records import WeightSummary
+
+_HISTORY = TypeAdapter(tuple[WeightSummary, ...])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,11 +26,13 @@ class Weights:
             that occurred; NaN where it did not occur.
         label: (n,) int64, as given.
         clean: (n,) bool, whether that is the true one.
+        history: what the weighter made of the training set in some epochs, in order.
     """
 
     weight: NDArray[np.float64]
     label: NDArray[np.int64]
     clean: NDArray[np.bool_]
+    history: tuple[WeightSummary, ...] = ()
 
     def pack(self) -> bytes:
         """As a compressed npz; weights in half precision, three digits of each."""
@@ -38,6 +43,7 @@ class Weights:
             weight=self.weight.clip(max=60000).astype(np.float16),
             label=self.label.astype(np.min_scalar_type(self.label.max(initial=0))),
             clean=self.clean,
+            history=np.frombuffer(_HISTORY.dump_json(self.history), np.uint8),
         )
         return buffer.getvalue()
 
@@ -50,12 +56,13 @@ class Weights:
         """
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             found = {name: archive[name] for name in archive.files}
-        if set(found) != {"weight", "label", "clean"}:
+        if set(found) != {"weight", "label", "clean", "history"}:
             raise ValueError("it does not hold weights")
         return cls(
             found["weight"].astype(np.float64),
             found["label"].astype(np.int64),
             found["clean"].astype(np.bool_),
+            _HISTORY.validate_json(found["history"].tobytes()),
         )
 
 

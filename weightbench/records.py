@@ -113,8 +113,8 @@ class Training(_Model):
         phases: seconds in each phase of the run.
         select_curve: (step, select accuracy) pairs.
         predictions: checksum of the predictions kept beside the record.
-        weights: what the weighter made of the training set, in some epochs; empty where it trained
-            on the hold-out alone.
+        weights: what the weighter made of the training set in its last whole epoch; None where it
+            trained on the hold-out alone. Earlier epochs are in the file of weights.
     """
 
     accuracy: Share
@@ -129,7 +129,7 @@ class Training(_Model):
     phases: dict[str, Seconds]
     select_curve: list[tuple[Count, Share]]
     predictions: Hex
-    weights: list[WeightSummary] = []
+    weights: WeightSummary | None = None
 
 
 class Record(_Model):

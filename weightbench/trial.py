@@ -97,17 +97,18 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
         "last": run.test_predictions().cpu().numpy(),
         "selected": run.test_predictions(selected=True).cpu().numpy(),
     }
+    weights = run.weight_log.weights() if run.weight_log else None
     record = Record(
         trial=trial,
         status="ok",
-        training=_training(run, predictions),
+        training=_training(run, predictions, weights),
         provenance=provenance(trial.device),
         finished=_now(),
     )
-    return Outcome(record, predictions, run.weight_log.weights() if run.weight_log else None)
+    return Outcome(record, predictions, weights)
 
 
-def _training(run: Run, predictions: Predictions) -> Training:
+def _training(run: Run, predictions: Predictions, weights: Weights | None) -> Training:
     splits, data = run.splits, run.task.data
     truth = data.labels[splits.test]
     parts = {name: getattr(splits, name) for name in ("train", "holdout", "select", "test")}
@@ -128,7 +129,7 @@ def _training(run: Run, predictions: Predictions) -> Training:
         phases=run.phases,
         select_curve=run.select_accuracy,
         predictions=checksum(predictions),
-        weights=run.weight_log.summaries() if run.weight_log else [],
+        weights=weights.history[-1] if weights and weights.history else None,
     )
 
 

@@ -5,6 +5,7 @@ The engine looks on: nothing here is seen by a weighter, and no weight changes f
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,9 @@ class WeightLog:
     def weights(self) -> Weights | None:
         """Those of the last whole epoch, of the steps so far where none was whole; None of none."""
         noted = self._kept[-1][1] if self._kept else self._window
-        return self._sum(noted) if noted else None
+        if not noted:
+            return None
+        return dataclasses.replace(self._sum(noted), history=tuple(self.summaries()))
 
     def _sum(self, noted: _Noted) -> Weights:
         n = len(self._given)

@@ -29,13 +29,12 @@ print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20)
 def fill(folder: Path, count: int) -> None:
     """``count`` records of 50 weighters on 20 tasks, as an evaluation leaves them."""
     summary = WeightSummary(step=1, auroc=0.7, effective=0.5, zero=0.1, by_class=[1.0] * 10)
-    weights = [summary] * 10
     for name in ("records", "predictions"):
         (folder / name).mkdir(parents=True)
     for i in range(count):
         pair, seed = i % 1000, i // 1000
         made = record(
-            TASKS[pair % 20], WEIGHTERS[pair // 20], seed, accuracy(pair // 20, i), weights=weights
+            TASKS[pair % 20], WEIGHTERS[pair // 20], seed, accuracy(pair // 20, i), weights=summary
         )
         put(folder, made)
 

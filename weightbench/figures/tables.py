@@ -97,8 +97,8 @@ def separation(source: Source) -> pd.DataFrame:
         (task, weighter, s.step, np.nan if s.auroc is None else s.auroc, s.effective)
         for (task, weighter), group in _groups(source.records).items()
         for record in group
-        if record.training
-        for s in record.training.weights
+        if (kept := source.weights(record)) is not None
+        for s in kept.history
     ]
     made = pd.DataFrame(rows, columns=["task", "weighter", "step", "auroc", "effective"])
     _need(made, "no record under these runs says anything about weights")

@@ -286,7 +286,7 @@ def _weighter(
 
 def _last_weights(group: Sequence[Record]) -> tuple[str, str]:
     """AUROC of the last weights against "label is right", and their effective sample size."""
-    last = [r.training.weights[-1] for r in group if r.training and r.training.weights]
+    last = [r.training.weights for r in group if r.training and r.training.weights]
     separations = [summary.auroc for summary in last if summary.auroc is not None]
     return (
         f"{np.mean(separations):.2f}" if separations else "",
