@@ -195,3 +195,41 @@ def test_costs_of_two_tasks_are_averaged_as_ratios() -> None:
 def test_scoring_loads_no_torch() -> None:
     code = "import sys, weightbench.scoring; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_identical_weighters_tie_and_share_their_places() -> None:
+    table = anchored()
+    for task in table:
+        table[task]["one"] = table[task]["two"] = spread(0.7, 8, 5)
+    scored = rows(board(records(table)))
+    one, two = scored["one"], scored["two"]
+    assert (one.rank, one.rank_last) == (two.rank, two.rank_last) == (1, 2)
+    assert one.place == "1-2"
+    assert one.ties == ("two",)
+    assert two.ties == ("one",)
+
+
+def test_who_is_better_on_every_seed_is_told_apart() -> None:
+    scored = rows(board(entries(good=0.8, fair=0.7)))
+    assert [scored[name].place for name in ("good", "fair", "uniform")] == ["1", "2", "3"]
+    assert scored["good"].ties == ()
+
+
+def test_with_too_few_seeds_nobody_is_told_apart() -> None:
+    few = [r for r in entries(good=0.8, fair=0.7) if r.trial.seed < 5]
+    assert {row.place for row in board(few).rows if not row.privileged} == {"1-3"}
+
+
+def test_a_win_here_and_a_loss_there_is_a_tie() -> None:
+    table = anchored()
+    table["a-v0"]["one"], table["b-v0"]["one"] = spread(0.8, 8, 5), spread(0.65, 8, 6)
+    table["a-v0"]["two"], table["b-v0"]["two"] = spread(0.65, 8, 6), spread(0.8, 8, 5)
+    assert rows(board(records(table)))["one"].ties == ("two",)
+
+
+def test_a_newcomer_may_move_places_and_no_other_number() -> None:
+    before = rows(board(entries(good=0.8, fair=0.7)))
+    after = rows(board(entries(good=0.8, fair=0.7, best=0.95)))
+    for name, row in before.items():
+        assert numbers(row) == numbers(after[name])
+    assert (before["good"].place, after["good"].place) == ("1", "2")
