@@ -23,6 +23,7 @@ test: $(BIN)/ready
 	$(BIN)/pytest -n auto -p no:benchmark --ignore tests/benchmarks $(ARGS)
 
 bench: $(BIN)/ready
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/pytest tests/benchmarks $(ARGS)
 
 # The published board from the raw records in leaderboard/, which come from

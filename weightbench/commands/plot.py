@@ -32,7 +32,7 @@ NAMES = ("imbalance", "weights", "separation", "clean-size", "noise", "confusion
 def plot(
     name: str, runs: str, tasks: tuple[str, ...], weighters: tuple[str, ...], out: Path
 ) -> None:
-    r"""Draw a figure from the records under RUNS, with its data as CSV beside it.
+    """Draw a figure from the records under RUNS, with its data as CSV beside it.
 
     \b
     imbalance   test error against the imbalance ratio (Ren et al. 2018, Fig. 2)
@@ -45,7 +45,7 @@ def plot(
 
     Imbalance, clean-size and noise need a task with several values of that parameter, such as
     evaluate --task 'digits-uniform-flip-v0[noise=0.2]' --task 'digits-uniform-flip-v0[noise=0.4]'.
-    """
+    """  # noqa: D301 - click's mark for lines that stay lines
     import io
 
     import matplotlib
