@@ -57,11 +57,12 @@ def test_the_gradient_is_that_of_the_weighted_sum(tiny: wb.Task) -> None:
         (weights * batch.losses).sum(), list(run.model.parameters()), retain_graph=True
     )
     run.model.zero_grad()
-    value = batch.backward(weights)
+    batch.backward(weights)
     for parameter, gradient in zip(run.model.parameters(), expected, strict=True):
         assert parameter.grad is not None
         torch.testing.assert_close(parameter.grad, gradient)
-    torch.testing.assert_close(value, (weights * batch.losses).sum().detach())
+    assert batch.is_finite(weights)
+    assert not batch.is_finite(weights / 0)
 
 
 @pytest.mark.parametrize(

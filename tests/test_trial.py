@@ -77,7 +77,7 @@ def test_a_record_says_what_happened() -> None:
     ("weighter", "status", "says"),
     [
         ("WrongShape", "error", "shape (33,); expected (32,)"),
-        ("Diverges", "diverged", "the loss is not finite at step 1"),
+        ("Diverges", "diverged", "the loss is not finite at step 10"),
         ("Exits", "error", "SystemExit: 3 (broken.py:"),
         ("Raises", "error", "RuntimeError: no weights today ask again tomorrow (broken.py:"),
         ("Peeks", "error", "declares privileged = True"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from weightbench.alignment import Aligned, Way, align
 from weightbench.alignment.passes import kept_buffers
-from weightbench.errors import BadWeights, Diverged
+from weightbench.errors import BadWeights
 
 if TYPE_CHECKING:
     from weightbench.run import Run
@@ -135,15 +136,17 @@ class Batch:
                 loss_has_parameters=bool(self.run.loss_parameters),
             )  # fmt: skip
 
-    def backward(self, weights: Tensor) -> Tensor:
-        """Accumulate the gradient of ``sum_i weights_i * losses_i``; returns that sum, detached."""
-        losses = self.losses
+    def backward(self, weights: Tensor) -> None:
+        """Accumulate the gradient of ``sum_i weights_i * losses_i``."""
         if self._update is None:
             # The gradient of the weighted sum, without forming the sum in the graph.
-            losses.backward(weights)  # type: ignore[no-untyped-call]
+            self.losses.backward(weights)  # type: ignore[no-untyped-call]
         else:
             self._update(weights)
-        return torch.dot(weights, losses.detach())
+
+    def is_finite(self, weights: Tensor) -> bool:
+        """Whether ``sum_i weights_i * losses_i`` is a finite number."""
+        return math.isfinite(torch.dot(weights, self.losses.detach()).item())
 
 
 def usable(weights: Tensor, batch: Batch) -> Tensor:
@@ -168,12 +171,16 @@ def usable(weights: Tensor, batch: Batch) -> Tensor:
     return weights if weights.dtype == torch.float32 else weights.float()
 
 
-def explain(weights: Tensor, batch: Batch) -> None:
-    """Say why a step on ``weights`` cannot be: its weighted loss was not finite.
+def explain(weights: Tensor, batch: Batch, negative: bool) -> None:
+    """Say what is wrong with the values of ``weights``, if anything is.
+
+    Args:
+        weights: (n,) float32.
+        batch: what they are weights of.
+        negative: whether they may be negative.
 
     Raises:
-        BadWeights: because of the weights.
-        Diverged: because of the losses.
+        BadWeights: one is not finite, or is negative and may not be.
     """
     bad = weights[~weights.isfinite()]
     if len(bad):
@@ -181,4 +188,8 @@ def explain(weights: Tensor, batch: Batch) -> None:
             f"{len(bad)} of {len(weights)} weights are not finite ({bad[0].item()}) "
             f"at step {batch.step}"
         )
-    raise Diverged(f"the loss is not finite at step {batch.step}")
+    if not negative and (low := weights.min().item()) < 0:
+        raise BadWeights(
+            f"a weight is {low:.3g} at step {batch.step}; clamp it (weightbench.normalize) "
+            "or declare negative = True"
+        )

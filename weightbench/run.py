@@ -6,7 +6,6 @@ import contextlib
 import copy
 import dataclasses
 import itertools
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +16,7 @@ from weightbench.batch import Batch, explain, usable
 from weightbench.checkpoint import Checkpoint
 from weightbench.clock import PhaseClock
 from weightbench.data import Pool
-from weightbench.errors import BadWeights, HiddenData, Misuse
+from weightbench.errors import Diverged, HiddenData, Misuse
 from weightbench.recipe import Recipe
 from weightbench.sets import Passes, Sets, accuracy, predict
 from weightbench.streams import torch_stream
@@ -25,7 +24,10 @@ from weightbench.task import Task
 from weightbench.weight_log import WeightLog
 from weightbench.weighter import Weighter, spec_of
 
-_CHECK_EVERY_ON_GPU = 50  # steps between looks at the loss where a look stalls the device
+# Steps between looks at weights and at losses. A look stalls a GPU; on a CPU, weights are looked at
+# in every step, while a loss that is not finite stays so and can wait.
+_LOOKS = {"cpu": (1, 10)}
+_LOOKS_ELSEWHERE = (50, 50)
 
 
 class _ByHand(Weighter):
@@ -97,7 +99,7 @@ class Run:
         self.select_accuracy: list[tuple[int, float]] = []
         self._selected: dict[str, Any] | None = None
         self.weight_log: WeightLog | None = None
-        self._check_every = 1 if self.device.type == "cpu" else _CHECK_EVERY_ON_GPU
+        self._looks = _LOOKS.get(self.device.type, _LOOKS_ELSEWHERE)
 
     # ---- what a weighter reads -------------------------------------------------------------------
 
@@ -315,24 +317,25 @@ class Run:
             raise Misuse("run.step(weights) belongs inside `for batch in run:`, once per batch")
         weights = usable(weights, batch)
         optimizer.zero_grad()
-        loss = batch.backward(weights)
-        if self.steps_taken % self._check_every == 0:
-            self._check(weights, loss, batch)
+        batch.backward(weights)
+        self._check(weights, batch)
         optimizer.step()
         if self.weight_log is not None:
             self.weight_log.note(batch, weights)
         self.steps_taken += 1
         self._batch = None
 
-    def _check(self, weights: Tensor, loss: Tensor, batch: Batch) -> None:
-        """Look at values; a weight that is not finite shows in the loss, so two looks do."""
-        if not math.isfinite(loss.item()):
-            explain(weights, batch)
-        if not self.weighter.negative and (low := weights.min().item()) < 0:
-            raise BadWeights(
-                f"a weight is {low:.3g} at step {batch.step}; clamp it (weightbench.normalize) "
-                "or declare negative = True"
-            )
+    def _check(self, weights: Tensor, batch: Batch) -> None:
+        """Look at values now and then, and in the last step."""
+        step, (weights_every, losses_every) = self.steps_taken, self._looks
+        last = step == self.recipe.steps - 1
+        if last or step % weights_every == 0:
+            low = weights.min().item()  # not a number if one weight is none
+            if not low >= 0:
+                explain(weights, batch, self.weighter.negative)
+        if (last or step % losses_every == 0) and not batch.is_finite(weights):
+            explain(weights, batch, self.weighter.negative)
+            raise Diverged(f"the loss is not finite at step {step}")
 
     def _decay(self) -> None:
         assert self.optimizer is not None

@@ -66,13 +66,14 @@ class Passes:
     def __next__(self) -> Tensor:
         if self._at >= self._used:
             self._shuffle()
-        batch = self._order[self._at : min(self._at + self._size, self._used)]
+        batch = self._batches[self._at // self._size]
         self._at += self._size
         return batch
 
     def _shuffle(self) -> None:
         self._before = self._generator.get_state()
-        self._order = torch.randperm(self._n, generator=self._generator).to(self._device)
+        order = torch.randperm(self._n, generator=self._generator).to(self._device)
+        self._batches = torch.split(order[: self._used], self._size)
         self._at = 0
 
     def state(self) -> tuple[Tensor, int]:
