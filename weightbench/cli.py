@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from weightbench import __version__
-from weightbench.commands import anchors, check, compare, doctor, leaderboard, plot
+from weightbench.commands import (
+    anchors,
+    check,
+    compare,
+    doctor,
+    leaderboard,
+    new,
+    plot,
+    submit,
+    verify,
+)
 from weightbench.errors import BadSpec, WeightbenchError
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS
 
@@ -207,6 +217,9 @@ for command in (
     compare.compare,
     doctor.doctor,
     leaderboard.leaderboard,
+    new.new,
     plot.plot,
+    submit.submit,
+    verify.verify,
 ):
     main.add_command(command)

@@ -57,3 +57,7 @@ class StoreError(WeightbenchError):
 
 class RecordError(StoreError):
     """One record is damaged or was not written by weightbench."""
+
+
+class SubmissionError(WeightbenchError):
+    """A submission breaks a rule; nothing was written."""

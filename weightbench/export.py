@@ -45,7 +45,17 @@ def to_text(board: Board) -> str:
 def to_markdown(board: Board) -> str:
     """A table for each part, the tasks and the notes."""
     letters = [f"acc {chr(ord('A') + i % 26)}" for i in range(len(board.tasks))]
-    head = ["", "weighter", "skill [95 %]", *letters, "time x", "FLOP x", "mem x", "failed"]
+    head = [
+        "",
+        "weighter",
+        *badge_head(board),
+        "skill [95 %]",
+        *letters,
+        "time x",
+        "FLOP x",
+        "mem x",
+        "failed",
+    ]
     lines: list[str] = []
     for title, rows in sections(board):
         lines += [f"**{title}**", "", _line(head), _line(["---"] * len(head))]
@@ -76,13 +86,15 @@ def between_markers(page: str, text: str) -> str:
 def to_csv(board: Board) -> str:
     """A line for each weighter on each task; ``task`` is empty where it is about all of them."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, _COLUMNS, restval="", lineterminator="\n")
+    columns = [*_COLUMNS, *badge_head(board)]
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
     writer.writeheader()
     for row in board.rows:
         own = {
             "weighter": plain(row.weighter),
             "privileged": int(row.privileged),
             "used_holdout": int(row.used_holdout),
+            **dict(zip(badge_head(board), badge_texts(row, board), strict=True)),
         }
         cost = row.cost
         whole = {"place": row.place, "failures": row.failures, **_bounds("skill", row.skill)}
@@ -109,6 +121,8 @@ def to_json(board: Board) -> str:
         "notes": board.notes,
         "records": keys,
     }
+    if board.badges:
+        content["badges"] = dict(board.badges)
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
@@ -127,6 +141,7 @@ def _cells(row: Row, board: Board) -> list[str]:
     return [
         row.place,
         _escaped(row.weighter),
+        *badge_texts(row, board),
         skill_text(row, board),
         *accuracies,
         *cost_texts(row),
@@ -143,6 +158,16 @@ def skill_text(row: Row, board: Board) -> str:
     return (
         text if covered == len(board.anchors) else f"{text}, {covered}/{len(board.anchors)} tasks"
     )
+
+
+def badge_head(board: Board) -> list[str]:
+    """The title of the column of badges, where submissions are shown."""
+    return ["badge"] if board.badges else []
+
+
+def badge_texts(row: Row, board: Board) -> list[str]:
+    """How far a submitted row was verified; empty for a row that is nobody's submission."""
+    return [board.badges.get(row.weighter, "")] if board.badges else []
 
 
 def cost_texts(row: Row) -> list[str]:

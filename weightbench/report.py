@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from weightbench.export import cost_texts, plain, sections, skill_text
+from weightbench.export import badge_head, badge_texts, cost_texts, plain, sections, skill_text
 from weightbench.scoring import Board, Cell, Comparison, Difference, Row
 
 
@@ -15,6 +15,8 @@ def print_board(board: Board, console: Console) -> None:
     table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("weighter", no_wrap=True)
+    for name in badge_head(board):
+        table.add_column(name, no_wrap=True)
     table.add_column("skill [95 %]", no_wrap=True)
     letters = [chr(ord("A") + i % 26) for i in range(len(board.tasks))]
     for letter in letters:
@@ -76,7 +78,10 @@ def _cells(row: Row, board: Board) -> list[str]:
     accuracies = [_accuracy(row.cells.get(task)) for task in board.tasks]
     failed = str(row.failures) if row.failures else ""
     skill = escape(skill_text(row, board))
-    return [row.place, _text(row.weighter), skill, *accuracies, *cost_texts(row), failed]
+    return [
+        row.place, _text(row.weighter), *badge_texts(row, board), skill, *accuracies,
+        *cost_texts(row), failed,
+    ]  # fmt: skip
 
 
 def _accuracy(cell: Cell | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import sys
 from collections.abc import Sequence
@@ -13,8 +14,10 @@ import click
 if TYPE_CHECKING:
     from weightbench.scoring import Board
     from weightbench.store import Store
+    from weightbench.submission import Badge
 
 FORMATS = ("table", "markdown", "html", "csv", "json")
+BADGES = ("self-reported", "re-scored", "reproduced")
 
 
 @click.command()
@@ -28,39 +31,55 @@ FORMATS = ("table", "markdown", "html", "csv", "json")
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write to this file. Markdown goes between the markers of a file that has them.",
 )
-def leaderboard(runs: str, form: str, out: Path | None) -> None:
-    """Print the leaderboard of the records under RUNS."""
+@click.option(
+    "--only", type=click.Choice(BADGES), default="self-reported", show_default=True,
+    help="Leave out submissions with a lesser badge.",
+)  # fmt: skip
+def leaderboard(runs: str, form: str, out: Path | None, only: Badge) -> None:
+    """Print the leaderboard of the records under RUNS, and of the submissions in RUNS/submissions.
+
+    Rows that are nobody's submission are always shown.
+    """
     from weightbench.store import Store
 
     store = Store(runs)
     if form == "table" and out is None:
-        whole = show(store)
+        whole = show(store, only=only)
     else:
-        board, whole = load(store)
+        board, whole = load(store, only=only)
         _put(_written(board, form), form, out)
     sys.exit(0 if whole else 1)
 
 
-def load(store: Store, tasks: Sequence[str] | None = None) -> tuple[Board, bool]:
-    """The board of a store, and whether all its files hold; damaged ones are named on stderr."""
+def load(
+    store: Store, tasks: Sequence[str] | None = None, only: Badge = "self-reported"
+) -> tuple[Board, bool]:
+    """The board of a store with its submissions, and whether all its files hold.
+
+    Damaged ones are named on stderr.
+    """
     from weightbench.scoring import board, published_anchors
+    from weightbench.submission import published
 
     records, damaged = store.records()
     costs, damaged_costs = store.costs()
+    submitted = published(store.root / "submissions", only)
     gc.freeze()  # records stay to the end: looking for garbage among many costs seconds
-    for damage in damaged + damaged_costs:
+    broken = [*map(str, damaged + damaged_costs), *submitted.damaged]
+    for damage in broken:
         click.echo(f"damaged, left out: {damage}", err=True)
-    scored = board(records, costs, tasks, published_anchors())
-    return scored, not (damaged or damaged_costs)
+    records += submitted.records
+    scored = board(records, [*costs, *submitted.costs], tasks, published_anchors())
+    return dataclasses.replace(scored, badges=submitted.badges), not broken
 
 
-def show(store: Store, tasks: Sequence[str] | None = None) -> bool:
+def show(store: Store, tasks: Sequence[str] | None = None, only: Badge = "self-reported") -> bool:
     """Print the board of a store to the terminal; whether all its files hold."""
     from rich.console import Console
 
     from weightbench.report import print_board
 
-    board, whole = load(store, tasks)
+    board, whole = load(store, tasks, only)
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, 160)  # a pipe has no width to fit

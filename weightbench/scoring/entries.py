@@ -84,7 +84,8 @@ class Row:
 class Board:
     """A leaderboard: rows in order, and what a reader must know beside them.
 
-    ``records`` are those that the numbers were made from, by task, weighter and seed.
+    ``records`` are those that the numbers were made from, by task, weighter and seed; ``badges``
+    say how far submitted rows were verified, by weighter.
     """
 
     tasks: tuple[str, ...]
@@ -92,3 +93,4 @@ class Board:
     anchors: Mapping[str, Anchor]
     notes: tuple[str, ...]
     records: tuple[Record, ...] = dataclasses.field(repr=False)
+    badges: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightbench.cards import Card
-from weightbench.export import cost_texts, plain, skill_text
+from weightbench.export import badge_texts, cost_texts, plain, skill_text
 from weightbench.records import Provenance, Record
 from weightbench.scoring import Board, Cell, Interval, Row
 from weightbench.site.pictures import Scatter, matrix_png, scatter
@@ -41,6 +41,7 @@ class Line:
     accuracies: tuple[Cell | None, ...]
     costs: tuple[str, ...]
     failures: int
+    badge: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Page:
     notes: tuple[str, ...]
     environments: tuple[tuple[str, ...], ...]
     records: int
+    badges: bool
 
 
 def page(board: Board, cards: Mapping[str, Card]) -> Page:
@@ -135,6 +137,7 @@ def page(board: Board, cards: Mapping[str, Card]) -> Page:
         notes=board.notes,
         environments=environments.described(),
         records=len(board.records),
+        badges=bool(board.badges),
     )
 
 
@@ -182,6 +185,7 @@ def _lines(board: Board, links: Mapping[str, str]) -> list[Line]:
             accuracies=tuple(row.cells.get(task) for task in board.tasks),
             costs=tuple(cost_texts(row)),
             failures=row.failures,
+            badge=tuple(badge_texts(row, board)),
         )
         for row in board.rows
     ]

@@ -1,0 +1,30 @@
+"""``weightbench new``: a file to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["weighter", "task"]))
+@click.argument("name")
+def new(kind: str, name: str) -> None:
+    """Write a commented weighter or task called NAME into this folder.
+
+    It passes `weightbench check` as it stands; the next three commands are printed.
+    """
+    from weightbench.submission.scaffold import scaffold
+
+    path, spec = scaffold("task" if kind == "task" else "weighter", name, Path())
+    click.echo(f"wrote {path}; next:")
+    if kind == "task":
+        following = [f"evaluate --task {spec}", "leaderboard runs"]
+    else:
+        following = [
+            f"evaluate --suite quick --weighter {spec}",
+            f"submit {spec} runs --name {name} --contact ... --paper ... --code ...",
+        ]
+    for command in (f"check {spec}", *following):
+        click.echo(f"  weightbench {command}")

@@ -1,0 +1,193 @@
+"""From a folder of records to a submission."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from weightbench.check.isolated import check_isolated
+from weightbench.errors import StoreError
+from weightbench.records import Cost, Record, Trial, write
+from weightbench.registry import SUITES
+from weightbench.store import Store, pack
+from weightbench.submission.examining import examine, neighbours, refuse_copies, runs
+from weightbench.submission.manifest import (
+    MANIFEST,
+    PREDICTIONS,
+    RECORDS,
+    SOURCE,
+    Claim,
+    FileSpec,
+    Manifest,
+    Slug,
+    sha256,
+)
+from weightbench.submission.reading import read
+from weightbench.submission.safe import model_of, refuse
+from weightbench.trial import plan
+from weightbench.weighter import make_weighter, spec_of
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+    """What the contributor says."""
+
+    name: str
+    contact: str
+    paper: str
+    code: str
+
+
+def bundle(weighter: str, store: Store, about: About, suite: str, out: Path) -> Path:
+    """Write a submission of ``weighter`` under ``out``, after every check that its readers make.
+
+    Returns:
+        Its folder, ``out/NAME``.
+
+    Raises:
+        BadSpec: the weighter or the suite does not exist.
+        SubmissionError: a rule is broken; nothing is written.
+        StoreError: the disk refuses.
+    """
+    if not _is_a(Slug, about.name):
+        refuse(f"--name {about.name[:80]!r}: use lower-case words joined by hyphens")
+    spec = _spec(weighter)
+    folder = out.absolute() / about.name
+    if os.path.lexists(folder):
+        refuse(f"{folder} is there already; withdraw it or choose another --name")
+    for _, findings in check_isolated([("weighter", spec)]):
+        if findings:
+            refuse(f"{spec} breaks a rule: {findings[0]} (weightbench check {spec} says more)")
+    records = _records(spec, store, suite)
+    contents = _contents(spec, records, _costs(records, store), store, about, suite)
+    with tempfile.TemporaryDirectory() as place:
+        made = Path(place) / about.name
+        _write(made, contents)
+        submission = read(made)
+        examine(submission)
+        others = [other for other in runs(store) if other[0] != spec]
+        refuse_copies(submission, neighbours(folder) + others)
+    _publish(folder, contents)
+    return folder
+
+
+def _spec(weighter: str) -> str:
+    """The canonical spec; of a class in a file of this folder."""
+    spec = str(spec_of(make_weighter(weighter)))
+    if not _is_a(FileSpec, spec):
+        refuse(
+            f"{spec!r} is not submitted: it must be a class of one file in this folder, such as "
+            "my.py:Mine, and be evaluated by that name"
+        )
+    return spec
+
+
+def _is_a(kind: Any, text: str) -> bool:
+    try:
+        TypeAdapter(kind).validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def _records(spec: str, store: Store, suite: str) -> list[Record]:
+    """Every trial of the suite, made with the weighter and the tasks as they are now."""
+    found, damaged = store.records()
+    if damaged:
+        refuse(f"damaged: {damaged[0]}; run weightbench evaluate again")
+    wanted = SUITES.get(suite)
+    by_key = {record.trial.key: record for record in found}
+    best: list[Trial] = []
+    best_missing: list[Trial] | None = None
+    for device in ("cpu", "cuda"):
+        trials = [t for task in wanted.tasks for t in plan(task, spec, range(wanted.seeds), device)]
+        missing = [trial for trial in trials if trial.key not in by_key]
+        if best_missing is None or len(missing) < len(best_missing):
+            best, best_missing = trials, missing
+    if best_missing:
+        _explain(best_missing, len(best), found, suite)
+    return [by_key[trial.key] for trial in best]
+
+
+def _explain(missing: Sequence[Trial], wanted: int, found: Sequence[Record], suite: str) -> None:
+    """Refuse for want of trials, and say why they may be missing."""
+    first = missing[0]
+    names = {(r.trial.task, r.trial.weighter, r.trial.seed) for r in found}
+    stale = sum((t.task, t.weighter, t.seed) in names for t in missing)
+    why = f"; {stale} were made with other code than there is now" if stale else ""
+    refuse(
+        f"{len(missing)} of {wanted} trials of {suite} are missing (first: {first.task}, seed "
+        f"{first.seed}){why}: run weightbench evaluate --suite {suite} --weighter {first.weighter}"
+    )
+
+
+def _costs(records: Sequence[Record], store: Store) -> list[Cost]:
+    keys = {record.trial.model_copy(update={"seed": 0}).key for record in records}
+    return [cost for cost in store.costs()[0] if cost.trial.key in keys]
+
+
+def _contents(
+    spec: str,
+    records: Sequence[Record],
+    costs: Sequence[Cost],
+    store: Store,
+    about: About,
+    suite: str,
+) -> dict[str, bytes]:
+    arrays = {
+        f"{record.trial.key}.{kind}": classes
+        for record in records
+        if record.training
+        for kind, classes in store.predictions(record).items()
+    }
+    sealed = {
+        "schema_version": 1,
+        "records": [json.loads(write(record)) for record in records],
+        "costs": [json.loads(write(cost)) for cost in costs],
+    }
+    contents = {
+        RECORDS: json.dumps(sealed, indent=1).encode() + b"\n",
+        PREDICTIONS: pack(arrays),
+        SOURCE: Path(spec.partition(":")[0]).read_bytes(),
+    }
+    tasks = {
+        r.trial.task: Claim(fingerprint=r.trial.fingerprint, data=r.training.checksums["data"])
+        for r in records
+        if r.training
+    }
+    fields = {
+        **dataclasses.asdict(about),
+        "weighter": spec,
+        "source": records[0].trial.source,
+        "suite": suite,
+        "tasks": {task: claim.model_dump() for task, claim in tasks.items()},
+        "files": {name: sha256(content) for name, content in contents.items()},
+    }
+    manifest = model_of(Manifest, fields, MANIFEST)
+    return {MANIFEST: manifest.model_dump_json(indent=1).encode() + b"\n", **contents}
+
+
+def _publish(folder: Path, contents: dict[str, bytes]) -> None:
+    """The whole folder at its place, or nothing."""
+    half = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        _write(half, contents)
+        half.rename(folder)
+    except OSError as error:
+        raise StoreError(f"cannot write {folder}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def _write(folder: Path, contents: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)

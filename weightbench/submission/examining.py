@@ -1,0 +1,187 @@
+"""Is a submission true? Held against the suite, the tasks and their test labels as they are here.
+
+What the contributor wrote is compared, never run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from weightbench.errors import BadSpec, DataUnavailable, StoreError, SubmissionError
+from weightbench.records import Record
+from weightbench.registry import SUITES, WRAPPERS
+from weightbench.scoring import Anchor, published_anchors
+from weightbench.spec import parse
+from weightbench.store import Predictions, Store
+from weightbench.submission.manifest import Manifest
+from weightbench.submission.reading import Submission, read
+from weightbench.submission.safe import refuse
+from weightbench.task import Task, make_task
+
+Made = Mapping[tuple[str, int], str]  # checksums of predictions by task and seed
+
+
+def examine(submission: Submission) -> list[str]:
+    """Compare a submission with its suite and re-score it from its predictions.
+
+    Returns:
+        The tasks that could not be re-scored here, each with the reason; empty if all were.
+
+    Raises:
+        SubmissionError: it is incomplete, was made for other versions of tasks, or its numbers are
+            not those of its predictions.
+    """
+    manifest = submission.manifest
+    _check_source(submission)
+    tasks = _tasks(manifest)
+    _check_complete(submission, tasks)
+    _check_versions(manifest, tasks, published_anchors())
+    missing = []
+    for name, task in tasks.items():
+        try:
+            load = task.data
+        except DataUnavailable as error:
+            missing.append(f"{name} was not re-scored: {error}")
+            continue
+        if load.sha256 != manifest.tasks[name].data:
+            refuse(f"{name}: the manifest's checksum of the data is not that of the task's data")
+        for record in submission.records:
+            if record.trial.task == name and record.training:
+                _rescore(record, submission.predictions[record.trial.key], task)
+    return missing
+
+
+def _check_source(submission: Submission) -> None:
+    """That weighter.txt is what the records were made with; its checksum is the spec's."""
+    digest = hashlib.sha256()
+    try:
+        wrappers = [WRAPPERS.get(w.name)[0] for w in parse(submission.manifest.weighter).wrappers]
+    except BadSpec as error:
+        refuse(str(error))
+    for cls in reversed(wrappers):  # the outermost comes first
+        file = inspect.getsourcefile(cls)
+        digest.update(Path(file).read_bytes() if file else b"")
+    digest.update(submission.source)
+    if digest.hexdigest() != submission.manifest.source:
+        refuse("weighter.txt is not the source that the records were made with")
+
+
+def _tasks(manifest: Manifest) -> dict[str, Task]:
+    if manifest.suite not in SUITES.names():
+        refuse(f"there is no suite {manifest.suite!r}; known: {', '.join(SUITES.names())}")
+    made = [make_task(name) for name in SUITES.get(manifest.suite).tasks]
+    tasks = {task.name: task for task in made}
+    if set(manifest.tasks) != set(tasks):
+        odd = min(set(manifest.tasks) ^ set(tasks))
+        refuse(f"the tasks are not those of the suite {manifest.suite}: {odd}")
+    return tasks
+
+
+def _check_complete(submission: Submission, tasks: Iterable[str]) -> None:
+    suite = submission.manifest.suite
+    wanted = {(task, seed) for task in tasks for seed in range(SUITES.get(suite).seeds)}
+    there = {(r.trial.task, r.trial.seed) for r in submission.records}
+    if missing := wanted - there:
+        task, seed = min(missing)
+        refuse(
+            f"{len(missing)} of {len(wanted)} trials of {suite} are missing: {task}, seed {seed}"
+        )
+    if extra := there - wanted:
+        task, seed = min(extra)
+        refuse(f"{suite} has no such trial: {task}, seed {seed}")
+
+
+def _check_versions(
+    manifest: Manifest, tasks: Mapping[str, Task], anchors: Mapping[str, Anchor]
+) -> None:
+    for name, claim in manifest.tasks.items():
+        if claim.fingerprint != tasks[name].fingerprint:
+            refuse(f"{name}: made with another definition of the task than the one here")
+        if name in anchors and anchors[name].fingerprint != claim.fingerprint:
+            refuse(f"{name}: the published anchors are those of another definition of the task")
+
+
+def _rescore(record: Record, predictions: Predictions, task: Task) -> None:
+    """Compare a record with its split, its corruption, and the true labels of its test split."""
+    trial, training = record.trial, record.training
+    assert training is not None
+    where = f"{trial.task}, seed {trial.seed}"
+    splits = task.split(trial.seed)
+    sizes = {name: len(getattr(splits, name)) for name in training.sizes}
+    if training.checksums["splits"] != splits.sha256 or training.sizes != sizes:
+        refuse(f"{where}: the splits are not the task's")
+    if training.checksums["corruption"] != splits.corrupted.sha256:
+        refuse(f"{where}: the corrupted labels are not the task's")
+    truth, classes = task.data.labels[splits.test], task.data.num_classes
+    told = {
+        "last": training.accuracy, "selected": training.selected_accuracy,
+        "noise": training.realised_noise, "chance": training.chance,
+    }  # fmt: skip
+    found = {"noise": splits.corrupted.rate, "chance": 1 / classes}
+    for kind, predicted in predictions.items():
+        if predicted.max(initial=0) >= classes:
+            refuse(f"{where}: a predicted class is {predicted.max()}; there are {classes}")
+        found[kind] = float(np.mean(predicted == truth))
+    for kind, value in found.items():
+        if not math.isclose(value, told[kind], abs_tol=1e-9):
+            refuse(f"{where}: the record says {kind} {told[kind]:.6f}; it comes to {value:.6f}")
+    if training.steps > task.recipe.steps:
+        refuse(f"{where}: {training.steps} steps; the task has {task.recipe.steps}")
+
+
+def refuse_copies(submission: Submission, others: Iterable[tuple[str, Made]]) -> None:
+    """Refuse predictions that are another weighter's: replayed records, or the same method again.
+
+    Raises:
+        SubmissionError: more than half of its trials predict exactly what another's do.
+    """
+    own = _made(submission.records)
+    for who, made in others:
+        same = sum(made.get(trial) == predicted for trial, predicted in own.items())
+        if 2 * same > len(own):
+            refuse(f"{same} of {len(own)} trials predict, example for example, what {who} does")
+
+
+def neighbours(folder: Path) -> list[tuple[str, Made]]:
+    """Who else is on the board: the submissions beside ``folder`` and the records above them.
+
+    Raises:
+        SubmissionError: one beside it is of the same name, or cannot be read.
+    """
+    found: list[tuple[str, Made]] = []
+    here = folder.absolute()
+    if here.parent.is_dir():
+        for path in sorted(here.parent.iterdir()):
+            if path != here and path.is_dir() and not path.name.startswith("."):
+                found.append(_neighbour(path))
+    return found + runs(Store(here.parent.parent))
+
+
+def _neighbour(folder: Path) -> tuple[str, Made]:
+    try:
+        other = read(folder)
+    except SubmissionError as error:
+        raise SubmissionError(f"beside it, {folder.name[:80]!r} cannot be read: {error}") from error
+    return other.manifest.weighter, _made(other.records)
+
+
+def runs(store: Store) -> list[tuple[str, Made]]:
+    """The weighters of a folder of records, which may not be there."""
+    try:
+        records, _ = store.records()
+    except StoreError:
+        return []
+    by_name: dict[str, list[Record]] = {}
+    for record in records:
+        by_name.setdefault(record.trial.weighter, []).append(record)
+    return [(weighter, _made(group)) for weighter, group in by_name.items()]
+
+
+def _made(records: Iterable[Record]) -> dict[tuple[str, int], str]:
+    return {(r.trial.task, r.trial.seed): r.training.predictions for r in records if r.training}

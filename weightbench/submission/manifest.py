@@ -1,0 +1,124 @@
+"""What a submission says about itself, and what a verification says about it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from weightbench import __version__
+from weightbench.records import Count, Hex, Name, Provenance, Share
+
+Badge = Literal["self-reported", "re-scored", "reproduced"]
+BADGES: tuple[Badge, ...] = ("self-reported", "re-scored", "reproduced")  # the weakest first
+
+MANIFEST, RECORDS, PREDICTIONS, SOURCE = (
+    "manifest.json", "records.json", "predictions.npz", "weighter.txt",
+)  # fmt: skip
+LIMITS = {MANIFEST: 64 * 2**10, RECORDS: 8 * 2**20, PREDICTIONS: 8 * 2**20, SOURCE: 256 * 2**10}
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Line = Annotated[str, Field(min_length=3, max_length=200)]
+Url = Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.-]+(/[^\s\"'`\\]*)?$", max_length=300)]
+FileSpec = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*\.py:[A-Za-z_][A-Za-z0-9_]*"
+        r"(\[[A-Za-z0-9_=.,-]+\])?(\+[a-z0-9-]+(\[[A-Za-z0-9_=.,-]+\])?)*$",
+        max_length=200,
+    ),
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Claim(_Strict):
+    """The version of a task that was trained on.
+
+    Attributes:
+        fingerprint: checksum of the task's definition, which anchors are frozen with.
+        data: checksum of its data set.
+    """
+
+    fingerprint: Hex
+    data: Hex
+
+
+class Manifest(_Strict):
+    """What is submitted, by whom, and the checksums that hold the folder together.
+
+    Attributes:
+        name: of the submission and of its folder.
+        contact: an address.
+        paper: where the method is described.
+        code: where its code lives.
+        weighter: its spec, a class of one file; the row on the board.
+        source: checksum of its source files, as in every record.
+        suite: what was run.
+        tasks: the suite's, with the versions that were trained on.
+        files: sha256 of the other files of the folder.
+    """
+
+    schema_version: Literal[1] = 1
+    name: Slug
+    contact: Line
+    paper: Url
+    code: Url
+    weighter: FileSpec
+    source: Hex
+    suite: Slug
+    tasks: dict[Name, Claim]
+    files: dict[Name, Hex]
+
+
+class Rerun(_Strict):
+    """A trial that was trained again.
+
+    Attributes:
+        task: its task.
+        seed: its seed.
+        submitted: accuracy as submitted.
+        again: accuracy as it came out.
+        identical: whether every prediction is the same.
+        tolerance: by how much the two may differ.
+        noise: what the tolerance was measured from.
+    """
+
+    task: Name
+    seed: Count
+    submitted: Share
+    again: Share
+    identical: bool
+    tolerance: float
+    noise: str
+
+
+class Evidence(_Strict):
+    """What a verification found; it holds for one manifest alone.
+
+    Attributes:
+        submission: sha256 of the manifest, which holds those of the other files.
+        badge: what was earned.
+        notes: what a reader should know.
+        reruns: trials that were trained again.
+        provenance: where and with what it was verified.
+        version: of weightbench.
+        checked: when, ISO 8601, UTC.
+    """
+
+    schema_version: Literal[1] = 1
+    submission: Hex
+    badge: Badge
+    notes: list[str]
+    reruns: list[Rerun]
+    provenance: Provenance
+    version: Name = __version__
+    checked: Name
+
+
+def sha256(content: bytes) -> str:
+    """Checksum, hex."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,74 @@
+"""From a folder to a badge with its evidence."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+from weightbench.errors import SubmissionError
+from weightbench.evaluation import Limits
+from weightbench.files import write_text
+from weightbench.provenance import provenance
+from weightbench.submission.examining import examine, neighbours, refuse_copies
+from weightbench.submission.manifest import Badge, Evidence
+from weightbench.submission.published import evidence_path
+from weightbench.submission.reading import Submission, read
+
+_LIMITS = Limits(workers=1, seconds=3600.0, memory=4 * 2**30)
+
+
+def verify(
+    folder: Path, rerun: int = 0, limits: Limits = _LIMITS, out: Path | None = None
+) -> tuple[Evidence, Path]:
+    """Re-score a submission, train ``rerun`` of its trials again, and write down what was found.
+
+    Args:
+        folder: of the submission.
+        rerun: how many trials to train again, which runs the contributor's code.
+        limits: of those trainings.
+        out: the evidence file; beside the folder, ``NAME.evidence.json``, where not given.
+
+    Returns:
+        The evidence, and where it was written.
+
+    Raises:
+        SubmissionError: it breaks a rule, or is not true; nothing is written.
+        StoreError: the evidence cannot be written.
+    """
+    submission = read(folder)
+    refuse_copies(submission, neighbours(folder))
+    unscored = examine(submission)
+    badge: Badge = "self-reported" if unscored else "re-scored"
+    reruns = []
+    if rerun:
+        from weightbench.submission.rerun import train_again
+
+        if unscored:
+            raise SubmissionError(unscored[0])
+        reruns = train_again(
+            submission, rerun,
+            workers=limits.workers, seconds=limits.seconds, memory=limits.memory,
+        )  # fmt: skip
+        badge = "reproduced"
+    evidence = Evidence(
+        submission=submission.digest,
+        badge=badge,
+        notes=[*unscored, *_remarks(submission)],
+        reruns=reruns,
+        provenance=provenance(submission.records[0].trial.device if reruns else "cpu"),
+        checked=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    )
+    path = out or evidence_path(folder)
+    write_text(path, evidence.model_dump_json(indent=1) + "\n")
+    return evidence, path
+
+
+def _remarks(submission: Submission) -> list[str]:
+    """What is no fault but a reader should know."""
+    failures = sum(record.training is None for record in submission.records)
+    made = submission.records[0].provenance
+    return [
+        *[f"{failures} failed trials count as chance level"] * bool(failures),
+        *["made from a checkout of weightbench with changes of its own"] * made.dirty,
+        "costs are as submitted",
+    ]
