@@ -1,0 +1,328 @@
+"""Every hostile submission is refused for its own reason, in one line, and nothing is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.commands import TINY
+from tests.submission.made import Folder, npy, train
+from weightbench.errors import SubmissionError
+from weightbench.store import Store
+from weightbench.submission.verifying import verify
+
+Edit = Callable[[Folder], object]
+
+
+def set_(**changes: object) -> Edit:
+    """Set fields of the manifest."""
+    return lambda f: f.manifest(lambda m: m.update(changes))
+
+
+def trial(**changes: object) -> Edit:
+    """Set fields of the first record's trial."""
+    return lambda f: f.first(lambda r: r["trial"].update(changes))
+
+
+def made_with(**changes: object) -> Edit:
+    return lambda f: f.first(lambda r: r["provenance"].update(changes))
+
+
+def text(name: str, old: bytes, new: bytes) -> Edit:
+    return lambda f: f.replace(name, old, new)
+
+
+def link(name: str, target: str) -> Edit:
+    def edit(f: Folder) -> None:
+        (f / name).unlink()
+        (f / name).symlink_to(target)
+
+    return edit
+
+
+def linked_folder(f: Folder) -> None:
+    f.path.rename(f.path.with_name("elsewhere"))
+    f.path.symlink_to("elsewhere")
+
+
+def pipe(f: Folder) -> None:
+    (f / "weighter.txt").unlink()
+    os.mkfifo(f / "weighter.txt")
+
+
+def huge(name: str) -> Edit:
+    def edit(f: Folder) -> None:
+        with (f / name).open("wb") as file:
+            file.truncate(10**10)  # a hole: nothing is on the disk
+
+    return edit
+
+
+def claims(**changes: str) -> Edit:
+    return lambda f: f.manifest(lambda m: m["tasks"][TINY].update(changes))
+
+
+def other_task(f: Folder) -> None:
+    """Consistent in itself: manifest and records name another definition of the task."""
+    claims(fingerprint="ab" * 32)(f)
+    f.records(lambda rs: [r["trial"].update(fingerprint="ab" * 32) for r in rs])
+    rekey(f)
+
+
+def other_data(f: Folder) -> None:
+    claims(data="ab" * 32)(f)
+    f.records(lambda rs: [r["training"]["checksums"].update(data="ab" * 32) for r in rs])
+
+
+def missing_trial(f: Folder) -> None:
+    f.records(lambda records: records.pop())
+    f.pack(list(f.members().items())[:2])
+
+
+def rekey(f: Folder) -> None:
+    """Name the predictions after the trials as they are now."""
+    from weightbench.records import read_record
+
+    records = json.loads((f / "records.json").read_text())["records"]
+    keys = [read_record(json.dumps(record)).trial.key for record in records]
+    before = list(dict.fromkeys(name.split(".")[0] for name in f.members()))
+    new = dict(zip(before, keys, strict=True))
+    f.pack([(new[n.split(".")[0]] + n[n.index(".") :], c) for n, c in f.members().items()])
+
+
+def checksum(name: str) -> Edit:
+    return lambda f: f.first(lambda r: r["training"]["checksums"].update({name: "ab" * 32}))
+
+
+def hand_edited(f: Folder) -> None:
+    """A better accuracy, without a new seal."""
+    fields = json.loads((f / "records.json").read_text())
+    fields["records"][0]["training"]["accuracy"] = 0.99
+    f.write("records.json", json.dumps(fields).encode())
+
+
+def edited_predictions(f: Folder) -> None:
+    content = next(iter(f.members().values()))
+    f.swap_member(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def odd_member(name: str) -> Edit:
+    return lambda f: f.pack([*f.members().items(), (name, b"x")])
+
+
+def linked_member(f: Folder) -> None:
+    members = f.members()
+    info = zipfile.ZipInfo(next(iter(members)))
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    f.pack([(info, b"/etc/passwd"), *list(members.items())[1:]])
+
+
+def twice(f: Folder) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        f.pack([*f.members().items(), next(iter(f.members().items()))])
+
+
+def bomb(f: Folder) -> None:
+    f.swap_member(b"\0" * (65 * 2**20))
+
+
+def pickled(f: Folder) -> None:
+    f.swap_member(npy(b"cos\nsystem\n(S'true'\ntR.", 100, "|O"))
+
+
+def copied(f: Folder) -> None:
+    """Uniform's records in the name of another weighter."""
+    train(Store(f.path.parent.parent), "uniform")
+    records, _ = Store(f.path.parent.parent).records()
+    replayed = {r.trial.seed: r for r in records}
+    f.records(
+        lambda rs: [
+            r.update(
+                training=json.loads(replayed[r["trial"]["seed"]].model_dump_json())["training"]
+            )
+            for r in rs
+        ]
+    )
+    store = Store(f.path.parent.parent)
+    keys: dict[str, int] = {}
+    for name in f.members():
+        key, kind, _ = name.split(".")
+        keys.setdefault(key, len(keys))
+        classes = store.predictions(replayed[keys[key]])[kind]
+        f.pack(
+            [(n, c) if n != name else (n, npy(classes.astype("u1").tobytes(), len(classes)))
+             for n, c in f.members().items()]
+        )  # fmt: skip
+
+
+def neighbour(f: Folder) -> None:
+    shutil.copytree(f.path, f.path.with_name("other"))
+    Folder(f.path.with_name("other")).manifest(lambda m: m.update(name="other"))
+
+
+def repeated_key(f: Folder) -> None:
+    content = (f / "manifest.json").read_bytes()
+    (f / "manifest.json").write_bytes(content.replace(b"{", b'{"name": "mine",', 1))
+
+
+def nested(depth: int) -> Edit:
+    def edit(f: Folder) -> None:
+        deep = b"[" * depth + b"]" * depth
+        (f / "manifest.json").write_bytes(b'{"name": ' + deep + b"}")
+
+    return edit
+
+
+def numbers(value: str) -> Edit:
+    return text("records.json", b'"chance": ', f'"chance": {value}, "x": '.encode())
+
+
+ESC = "\x1b[2J\x1b[31mfirst place"
+HTML = "<script>alert(1)</script>"
+HOSTILE: dict[str, tuple[Edit, str]] = {
+    # names, links, files
+    "traversal in the name": (set_(name="../../etc"), "name: String should match pattern"),
+    "another folder's name": (set_(name="other"), "its manifest says 'other'"),
+    "traversal in the weighter": (set_(weighter="../evil.py:Evil"), "weighter: String should"),
+    "absolute weighter": (set_(weighter="/etc/evil.py:Evil"), "weighter: String should match"),
+    "built-in weighter": (set_(weighter="oracle"), "weighter: String should match pattern"),
+    "linked manifest": (link("manifest.json", "/etc/passwd"), "manifest.json is a link"),
+    "linked predictions": (link("predictions.npz", "/dev/zero"), "predictions.npz is a link"),
+    "linked folder": (linked_folder, "is no folder (a link is none)"),
+    "named pipe": (pipe, "weighter.txt is not a regular file"),
+    "another file": (lambda f: (f / "setup.py").touch(), "holds 'setup.py'"),
+    "a hidden file": (lambda f: (f / ".x\x1b[31m").touch(), "which does not belong there"),
+    "a folder inside": (lambda f: (f / "x").mkdir(), "holds 'x', which does not belong"),
+    "a missing file": (lambda f: (f / "weighter.txt").unlink(), "holds no weighter.txt"),
+    # JSON
+    "gigantic manifest": (huge("manifest.json"), "manifest.json has 10,000,000,000 bytes"),
+    "gigantic records": (huge("records.json"), "records.json has 10,000,000,000 bytes"),
+    "gigantic predictions": (huge("predictions.npz"), "predictions.npz has 10,000,000,000"),
+    "nested": (nested(100), "nested deeper than 12 levels"),
+    "nested beyond the parser": (nested(30_000), "nested deeper than 12 levels"),
+    "key twice": (repeated_key, "the key 'name' is there twice"),
+    "NaN": (numbers("NaN"), "the number NaN is not finite"),
+    "infinity": (numbers("-Infinity"), "the number -Infinity is not finite"),
+    "overflowing number": (numbers("1e999"), "the number 1e999 is not finite"),
+    "a number without end": (numbers("9" * 5000), "records.json is not JSON"),
+    "UTF-16": (
+        lambda f: (f / "manifest.json").write_bytes("{}".encode("utf-16")), "is not UTF-8",
+    ),
+    "Latin-1": (text("records.json", b'"machine": "', b'"machine": "\xe9'), "is not UTF-8"),
+    "byte order mark": (
+        lambda f: (f / "manifest.json").write_bytes(b"\xef\xbb\xbf{}"), "is not JSON",
+    ),
+    "lone surrogate": (text("records.json", b'"machine": "', b'"machine": "\\ud800'), "control"),
+    "a list": (lambda f: (f / "manifest.json").write_bytes(b"[]"), "is not a JSON object"),
+    "unknown field": (set_(badge="reproduced"), "badge: Extra inputs are not permitted"),
+    "another schema": (set_(schema_version=2), "schema_version: Input should be 1"),
+    "too many records": (lambda f: f.records(lambda rs: rs.extend(
+        [dict(rs[0]) for _ in range(2000)])), "not a list of at most 2000"),
+    # texts
+    "HTML in the contact": (set_(contact=HTML), "a text holds markup"),
+    "escapes in the contact": (set_(contact=ESC), "a text holds control characters"),
+    "HTML in an address": (set_(paper=f"https://example.org/{HTML}"), "a text holds markup"),
+    "script as an address": (set_(code="javascript:alert(1)"), "code: String should match"),
+    "quotes in an address": (set_(code='https://example.org/"onclick="x'), "code: String should"),
+    "right-to-left override": (set_(contact="me\u202egro.elpmaxe"), "control characters"),
+    "HTML in the machine": (made_with(machine=HTML), "a text holds markup"),
+    "escapes in a package": (made_with(packages={ESC: "1"}), "a text holds control characters"),
+    "escapes in the weighter": (trial(weighter=ESC), "a text holds control characters"),
+    "HTML in a task": (trial(task=HTML), "a text holds markup"),
+    "no time": (lambda f: f.first(lambda r: r.update(finished="tomorrow")), "is not a time"),
+    "escapes in the source": (
+        lambda f: f.write("weighter.txt", ESC.encode()), "line 1 holds control characters",
+    ),
+    "hidden direction in the source": (
+        lambda f: f.write("weighter.txt", "x = 1  # \u202e".encode()), "line 1 holds control",
+    ),
+    # archive
+    "zip bomb": (bomb, "unpacks to more than 67,108,864 bytes"),
+    "no archive": (lambda f: f.write("predictions.npz", b"PK"), "no archive that can be read"),
+    "traversal in the archive": (odd_member("../../evil.py"), "belongs to no record"),
+    "absolute path in the archive": (odd_member("/etc/evil"), "belongs to no record"),
+    "nested archive": (odd_member("more.zip"), "holds 'more.zip', which belongs to no record"),
+    "link in the archive": (linked_member, "is a link"),
+    "member twice": (twice, "holds a name twice"),
+    "member missing": (
+        lambda f: f.pack(list(f.members().items())[1:]), "predictions.npz holds no ",
+    ),
+    "odd packing": (
+        lambda f: f.pack(list(f.members().items()), zipfile.ZIP_LZMA), "packed in an unusual way",
+    ),
+    "pickle": (pickled, "is not a plain array"),
+    "10^9 predictions": (lambda f: f.swap_member(npy(b"\1" * 100, 10**9)), "1,000,000,000"),
+    "too few predictions": (lambda f: f.swap_member(npy(b"\1" * 9, 9)), "has 9 predictions"),
+    "text for an array": (lambda f: f.swap_member(b"0,1,2"), "is not a plain array"),
+    # what is not true
+    "hand-edited score": (hand_edited, "sha256: not the checksum"),
+    "hand-edited score, sealed": (lambda f: f.training(accuracy=0.99), "the record says last"),
+    "hand-edited selected score": (
+        lambda f: f.training(selected_accuracy=0.99), "the record says selected 0.99",
+    ),
+    "hand-edited noise": (lambda f: f.training(realised_noise=0.9), "the record says noise 0.9"),
+    "hand-edited chance": (lambda f: f.training(chance=0.9), "the record says chance 0.9"),
+    "a score above 1": (lambda f: f.training(accuracy=1.5), "less than or equal to 1"),
+    "more steps": (lambda f: f.training(steps=10**6), "1000000 steps; the task has 20"),
+    "edited predictions": (edited_predictions, "does not hold the predictions its record"),
+    "another task's definition": (other_task, "made with another definition of the task"),
+    "claims another definition": (claims(fingerprint="ab" * 32), "than the manifest names"),
+    "claims other data": (claims(data="ab" * 32), "trained on other data than the manifest"),
+    "other data": (other_data, "checksum of the data is not that of the task's data"),
+    "other splits": (checksum("splits"), "the splits are not the task's"),
+    "other corruption": (checksum("corruption"), "the corrupted labels are not the task's"),
+    "another weighter's record": (trial(weighter="l2rw"), "a record of 'l2rw', not of"),
+    "another source's record": (trial(source="ab" * 32), "another source of the weighter"),
+    "no device": (
+        lambda f: f.records(lambda rs: [r["trial"].update(device="cuda:evil") for r in rs]),
+        "cuda:evil is no device",
+    ),
+    "two versions": (trial(version="0.0.1"), "more than one version of weightbench"),
+    "two commits": (made_with(commit="ab" * 20), "made at more than one commit"),
+    "replayed records": (copied, "example for example, what uniform does"),
+    "submitted twice": (neighbour, "example for example, what mine.py:Mine does"),
+    "a missing trial": (missing_trial, "1 of 2 trials of tiny-submissions are missing"),
+    "a record twice": (
+        lambda f: f.records(lambda rs: rs.append(dict(rs[0]))), "there twice",
+    ),
+    "a suite that is none": (set_(suite="none-such"), "there is no suite 'none-such'"),
+    "another suite": (set_(suite="quick"), "the tasks are not those of the suite quick"),
+    "another source": (
+        lambda f: f.write("weighter.txt", b"print('hello')\n"),
+        "weighter.txt is not the source that the records were made with",
+    ),
+    "a changed file": (
+        lambda f: (f / "weighter.txt").write_bytes(b"x = 1\n"), "its sha256 differs",
+    ),
+}  # fmt: skip
+
+
+def files_of(root: Path) -> set[str]:
+    return {str(path) for path in root.rglob("*")}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_it_is_refused_for_its_reason_and_nothing_is_written(name: str, folder: Folder) -> None:
+    edit, says = HOSTILE[name]
+    edit(folder)
+    before = files_of(folder.path.parent.parent)
+    with pytest.raises(SubmissionError) as caught:
+        verify(folder.path)
+    message = str(caught.value)
+    assert says in message
+    assert message.isprintable()
+    assert len(message) <= 400
+    assert files_of(folder.path.parent.parent) == before
+
+
+def test_there_are_many() -> None:
+    assert len(HOSTILE) >= 40
