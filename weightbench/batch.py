@@ -80,7 +80,8 @@ class Batch:
         """(n, K) outputs of the network in training mode, with graph. The update reuses them."""
         if self._logits is None:
             with self.run.autocast():
-                self._logits = self.run.model(self.inputs).float()
+                logits: Tensor = self.run.model(self.inputs)
+            self._logits = logits if logits.dtype == torch.float32 else logits.float()
         return self._logits
 
     @property
