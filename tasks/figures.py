@@ -18,8 +18,8 @@ _NOISY = ("uniform", "uniform+es", "random", "reed-soft+es", "reed-hard", "reed-
 _CONFUSED = ("s-model+conf", "s-model+conf+es")
 _FLIPS = (
     *_NOISY, *_CONFUSED, "mentornet", "weighted",
-    "clean-only", "uniform+ft", "uniform+es+ft", "random+ft", "weighted+ft", "s-model+conf+ft",
-    "s-model+conf+es+ft", "l2rw-auto", "oracle",
+    "clean-only", "uniform+ft", "uniform+es+ft", "random+ft", "mentornet+ft", "weighted+ft",
+    "s-model+conf+ft", "s-model+conf+es+ft", "l2rw-auto", "oracle",
 )  # fmt: skip
 
 wb.register_suite(
