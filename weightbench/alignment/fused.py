@@ -12,8 +12,8 @@ from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from weightbench.alignment.norms import own_tangents
 from weightbench.alignment.passes import Loss, clean_gradient, losses_of, trained, widened
+from weightbench.alignment.tangents import own_tangents
 from weightbench.errors import FusedUnsupported
 
 
@@ -51,11 +51,10 @@ def _dual_pass(
     with (
         dual_level(),
         _tangents_without_graph(model),
-        own_tangents(model, direction) as plain,
+        own_tangents(model),
         sdpa_kernel(SDPBackend.MATH),
     ):
-        moving = {name: p for name, p in trained(model).items() if p not in plain}
-        duals = {name: make_dual(p, direction[p]) for name, p in moving.items()}
+        duals = {name: make_dual(p, direction[p]) for name, p in trained(model).items()}
         try:
             logits, tangent = unpack_dual(functional_call(model, duals, (inputs,)))
         except NotImplementedError as error:
@@ -97,4 +96,6 @@ def _cut(layer: nn.Module, inputs: Any, output: Any) -> Any:
     if not isinstance(output, Tensor):
         return output
     primal, tangent = unpack_dual(output)
-    return output if tangent is None else make_dual(primal, tangent.detach())
+    if tangent is None or not tangent.requires_grad:
+        return output
+    return make_dual(primal, tangent.detach())

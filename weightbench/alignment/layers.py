@@ -45,8 +45,13 @@ class Weights:
         self._values = weights if self.kept is None else weights[self.kept]
 
     def choose(self, rows: Tensor) -> Tensor:
-        """The rows, (n, ...), of examples that take part."""
-        return rows if self.kept is None else rows.index_select(0, self.kept)
+        """The rows, (n, ...), of examples that take part, laid out in memory as before."""
+        if self.kept is None:
+            return rows
+        last = rows.movedim(1, -1)
+        if last.is_contiguous() and not rows.is_contiguous():  # channels last
+            return last.index_select(0, self.kept).movedim(-1, 1)
+        return rows.index_select(0, self.kept)
 
     def scale(self, rows: Tensor) -> Tensor:
         """Those rows, each times its weight."""
