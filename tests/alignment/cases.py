@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from weightbench.tasks.networks import lenet, mlp, resnet32, tiny_transformer
+from weightbench.tasks.networks import lenet, mlp, resnet32, small_cnn, tiny_transformer
 
 from weightbench.alignment import Aligned, Way, align
 
@@ -76,6 +76,7 @@ def case(model: nn.Module, *shape: int, n: int = 6, m: int = 4, classes: int = 1
 
 BUILT_IN: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "mlp": (lambda: mlp(64, 10), (1, 8, 8)),
+    "small-cnn": (lambda: small_cnn(1, 10), (1, 8, 8)),
     "lenet": (lambda: lenet(10), (1, 28, 28)),
     "resnet32-batch": (lambda: resnet32(10), (3, 8, 8)),
     "resnet32-group": (lambda: resnet32(10, norm="group"), (3, 8, 8)),

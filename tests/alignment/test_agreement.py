@@ -13,7 +13,8 @@ from weightbench.tasks.networks import mlp
 
 from tests.alignment.cases import BUILT_IN, Case, built_in, case
 from weightbench.alignment import Way
-from weightbench.alignment.layerwise import parts_of, recorded, traced
+from weightbench.alignment.calls import recorded, traced
+from weightbench.alignment.layerwise import parts_of
 from weightbench.alignment.passes import clean_gradient
 
 COUPLED = {"resnet32-batch"}
@@ -115,6 +116,22 @@ class Attentive(nn.Module):
         return logits
 
 
+class BorrowedScale(nn.Module):
+    """A norm whose weight is used once more, and a layer of which only the bias learns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(8, 8)
+        self.first.weight.requires_grad_(False)
+        self.norm = nn.GroupNorm(2, 8)
+        self.last = nn.Linear(8, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.norm(torch.tanh(self.first(x))) * self.norm.weight
+        logits: Tensor = self.last(hidden)
+        return logits
+
+
 def images(*layers: nn.Module) -> nn.Sequential:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(10))
 
@@ -142,6 +159,7 @@ ODD: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "twice": (Doubled(), (8,)),
     "words": (Words(), (3,)),
     "attention": (Attentive(), (5, 8)),
+    "few positions": (nn.Sequential(nn.Linear(40, 48), nn.Flatten(), nn.Linear(96, 10)), (2, 40)),
 }
 
 
@@ -151,6 +169,12 @@ def test_layers_of_many_forms(name: str, way: Way) -> None:
     model, shape = ODD[name]
     model(torch.randn(2, *shape))  # lazy layers take their size
     assert_same_step(case(copy.deepcopy(model).double(), *shape), way, 1e-9)
+
+
+def test_a_norm_whose_weight_is_used_elsewhere_too() -> None:
+    own = case(BorrowedScale().double(), 8)
+    assert_same_step(own, "fused", 1e-9)
+    assert_same_step(own, "auto", 1e-9)
 
 
 @pytest.mark.parametrize("way", ["fused", "layerwise"])
@@ -255,7 +279,8 @@ def finite_difference(own: Case, epsilon: float) -> Tensor:
 
 @pytest.mark.parametrize("way", ["higher", "fused", "layerwise"])
 @pytest.mark.parametrize(
-    ("name", "relative"), [("lenet", 0.03), ("transformer", 0.03), ("resnet32-group", 0.1)]
+    ("name", "relative"),
+    [("mlp", 0.03), ("lenet", 0.03), ("transformer", 0.03), ("resnet32-group", 0.1)],
 )
 def test_bfloat16_moves_the_alignment_by_little(name: str, relative: float, way: Way) -> None:
     """By hundredths of the largest element, more in a deep network: products keep 8 bits.

@@ -23,12 +23,16 @@ def flops(step: Callable[[], object]) -> int:
 
 
 BOUNDS: list[tuple[str, Way, tuple[float, float]]] = [
+    ("mlp", "fused", (1.75, 2.65)),
+    ("mlp", "layerwise", (1.20, 2.30)),
     ("lenet", "higher", (3.41, 4.31)),
     ("lenet", "fused", (1.80, 2.70)),
     ("lenet", "layerwise", (1.45, 2.35)),
     ("resnet32-batch", "fused", (1.80, 2.70)),
     ("resnet32-group", "fused", (1.80, 2.70)),
     ("resnet32-group", "layerwise", (1.45, 2.35)),
+    ("transformer", "fused", (1.80, 2.70)),
+    ("transformer", "layerwise", (1.45, 2.35)),
 ]
 FLOPS = [
     (name, way, m, b) for name, way, two in BOUNDS for m, b in zip((10, 100), two, strict=True)

@@ -111,6 +111,13 @@ class LinearWeight(Part):
             return _dot(self.b @ direction, self.a)
         return _dot(self.a @ direction.T, self.b)
 
+    def pairs(self, examples: Part) -> Tensor:
+        """``examples.product(self.gradient())``, by pairs of rows and without that gradient."""
+        if not isinstance(examples, LinearWeight):
+            return examples.product(self.gradient())
+        a, b = (rows.flatten(0, -2).to(examples.b.dtype) for rows in (self.a, self.b))
+        return _dot(examples.a @ a.T, examples.b @ b.T)
+
     def gradient(self, weights: Weights | None = None) -> Tensor:
         """See the base."""
         a, b = _weighted(self.a, self.b, weights)
@@ -239,7 +246,7 @@ def _kind(layer: nn.Module) -> type[nn.Module] | None:
 
 def own(layer: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters of the layer itself that training moves."""
-    return {name: p for name, p in layer.named_parameters(recurse=False) if p.requires_grad}
+    return {name: p for name, p in layer._parameters.items() if p is not None and p.requires_grad}
 
 
 def split(layer: nn.Module, a: Tensor, b: Tensor) -> list[tuple[nn.Parameter, Part]]:

@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from weightbench.alignment.layers import Part, Weights, own, split
-from weightbench.alignment.passes import Loss, clean_gradient, losses_of, outputs
-from weightbench.errors import LayerwiseUnsupported
+from weightbench.alignment.calls import Call, recorded, traced
+from weightbench.alignment.direction import clean_direction
+from weightbench.alignment.layers import LinearWeight, Part, Weights, split
+from weightbench.alignment.passes import Loss, losses_of, outputs
 
 Gradients = dict[nn.Parameter, Tensor]
-
-
-@dataclasses.dataclass(frozen=True)
-class Call:
-    """One call of a layer: its input, and the place in the graph where its output arose."""
-
-    layer: nn.Module
-    inputs: Tensor
-    version: int  # of the input, which operations in place would raise
-    edge: GradientEdge
-
-    def unspoilt(self) -> Tensor:
-        """The input, if it still is what the layer saw."""
-        if self.inputs._version != self.version:
-            kind = type(self.layer).__name__
-            raise LayerwiseUnsupported(f"the input of a {kind} is changed in place after its use")
-        return self.inputs
-
-
-@contextlib.contextmanager
-def recorded(model: nn.Module) -> Iterator[list[Call]]:
-    """Collect the calls of layers that have trained parameters of their own."""
-    calls: list[Call] = []
-
-    def note(layer: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        if not output.requires_grad:
-            return
-        seen: list[Tensor] = [*args, *kwargs.values()]
-        inputs = seen[0].detach()
-        calls.append(Call(layer, inputs, inputs._version, get_gradient_edge(output)))
-
-    layers = [layer for layer in model.modules() if own(layer)]
-    hooks = [layer.register_forward_hook(note, with_kwargs=True) for layer in layers]
-    try:
-        yield calls
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def layerwise(
@@ -72,7 +31,7 @@ def layerwise(
     needs no reverse pass of its own. Right only where no example touches another: see
     :func:`weightbench.alignment.obstacles.obstacle`.
     """
-    direction = clean_gradient(model, clean_inputs, clean_labels)
+    direction = clean_direction(model, clean_inputs, clean_labels, len(labels))
     with recorded(model) as calls:
         logits = outputs(model, inputs)
         losses = losses_of(loss, logits, labels)
@@ -80,18 +39,11 @@ def layerwise(
     alignment = torch.zeros_like(losses)
     with torch.no_grad(), torch.autocast(logits.device.type, enabled=False):
         for parameter, part in parts:
-            alignment += part.product(direction[parameter])
+            along = direction[parameter]
+            alignment += (
+                along.pairs(part) if isinstance(along, LinearWeight) else part.product(along)
+            )
     return alignment, logits.detach(), losses.detach(), lambda w: accumulate(total(parts, w))
-
-
-def traced(
-    calls: list[Call], losses: Tensor, seed: Tensor, *, retain_graph: bool = False
-) -> list[tuple[Call, Tensor]]:
-    """The calls on which ``losses`` depend, each with the gradient of ``seed . losses`` there."""
-    gradients = torch.autograd.grad(
-        losses, [call.edge for call in calls], seed, retain_graph=retain_graph, allow_unused=True
-    )
-    return [(call, b) for call, b in zip(calls, gradients, strict=True) if b is not None]
 
 
 def parts_of(pairs: list[tuple[Call, Tensor]]) -> list[tuple[nn.Parameter, Part]]:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from weightbench.alignment import layers
-from weightbench.alignment.layerwise import Call, Gradients, parts_of, recorded, total, traced
+from weightbench.alignment.calls import Call, recorded, traced
+from weightbench.alignment.layerwise import Gradients, parts_of, total
 from weightbench.alignment.passes import Loss, kept_buffers, losses_of, outputs, trained
 from weightbench.errors import LayerwiseUnsupported
 
