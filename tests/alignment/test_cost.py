@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
+from weightbench.tasks.networks import mlp
 
-from tests.alignment.cases import built_in
+from tests.alignment.cases import built_in, case
 from weightbench.alignment import Way
 
 
@@ -23,8 +24,10 @@ def flops(step: Callable[[], object]) -> int:
 
 
 BOUNDS: list[tuple[str, Way, tuple[float, float]]] = [
-    ("mlp", "fused", (1.75, 2.65)),
-    ("mlp", "layerwise", (1.20, 2.30)),
+    ("mlp", "fused", (1.73, 2.63)),
+    ("mlp", "layerwise", (1.16, 2.28)),
+    ("wide mlp", "fused", (1.72, 2.62)),
+    ("wide mlp", "layerwise", (1.08, 1.70)),
     ("lenet", "higher", (3.41, 4.31)),
     ("lenet", "fused", (1.80, 2.70)),
     ("lenet", "layerwise", (1.45, 2.35)),
@@ -42,7 +45,10 @@ FLOPS = [
 @pytest.mark.parametrize(("name", "way", "m", "bound"), FLOPS)
 def test_flops_of_a_step(name: str, way: Way, m: int, bound: float) -> None:
     """The update here weighs every example: ``layerwise`` saves the work of those it drops."""
-    own = built_in(name, n=100, m=m)
+    if name == "wide mlp":
+        own = case(mlp(784, 10, hidden=(1024, 1024)), 784, n=100, m=m)
+    else:
+        own = built_in(name, n=100, m=m)
 
     def step() -> None:
         own.update(own.align(way), torch.full((100,), 0.01))

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from weightbench.tasks.networks import lenet, resnet32
+from weightbench.tasks.networks import lenet, mlp, resnet32
 
 import weightbench as wb
 from tests.alignment.cases import Case, case
@@ -19,7 +19,13 @@ from tests.benchmarks.conftest import report
 from tests.benchmarks.interleaved import cpu_times, of
 
 N = 100
-WAYS = {"lenet": ("higher", "fused", "layerwise"), "resnet32-batch": ("higher", "fused")}
+WAYS = {
+    "lenet": ("higher", "fused", "layerwise"),
+    "resnet32-batch": ("higher", "fused"),
+    "resnet32-group": ("higher", "fused", "layerwise"),
+    "mlp-784-1024-1024-10": ("higher", "fused", "layerwise"),
+}
+ROUNDS = {"resnet32-batch": 3, "resnet32-group": 3}  # of the others, 15
 
 
 def sized(name: str, m: int) -> Case:
@@ -27,8 +33,11 @@ def sized(name: str, m: int) -> Case:
     torch.manual_seed(0)
     if name == "lenet":
         own = case(lenet(10), 1, 28, 28, n=N, m=m)
+    elif name.startswith("mlp"):
+        return case(mlp(784, 10, hidden=(1024, 1024)), 784, n=N, m=m)
     else:
-        own = case(resnet32(10), 3, 32, 32, n=N, m=m)
+        norm: Any = name.removeprefix("resnet32-")
+        own = case(resnet32(10, norm=norm), 3, 32, 32, n=N, m=m)
     own.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     own.inputs = own.inputs.contiguous(memory_format=torch.channels_last)
     own.clean_inputs = own.clean_inputs.contiguous(memory_format=torch.channels_last)
@@ -76,7 +85,7 @@ def test_a_step_beside_a_plain_one(benchmark: Any, name: str, m: int) -> None:
     steps["plain"] = own.plain
     if find_spec("torchopt"):
         steps["TorchOpt MetaSGD"] = torchopt_step(copy.deepcopy(own))  # it replaces parameters
-    times = cpu_times(steps, rounds=15 if name == "lenet" else 3)
+    times = cpu_times(steps, rounds=ROUNDS.get(name, 15))
     case = f"{name}, n = {N}, m = {m}"
     for way in [way for way in steps if way != "plain"]:
         report(f"{case}: {way} / plain step", of(times[way], times["plain"]))
