@@ -41,13 +41,13 @@ def clean_direction(model: nn.Module, inputs: Tensor, labels: Tensor, n: int) ->
 
 def _paired(calls: list[Call], n: int) -> dict[nn.Parameter, Call]:
     """Weights whose products cost fewer multiplications by pairs, each with its only call."""
-    uses = collections.Counter(p for call in calls for p in own(call.layer).values())
+    weighted = [
+        (call, weight) for call in calls if (weight := own(call.layer).get("weight")) is not None
+    ]
+    uses = collections.Counter(weight for _, weight in weighted)
     paired, saved, step = {}, 0, 0
-    for call in calls:
-        weight = own(call.layer).get("weight")
-        if weight is None:
-            continue
-        step += 3 * n * call.outputs * weight[0].numel() // len(call.inputs)
+    for call, weight in weighted:
+        step += 3 * n * call.outputs * (weight.numel() // len(weight)) // len(call.inputs)
         saving = _saved_by_pairs(call, n)
         if saving > 0 and uses[weight] == 1:
             paired[weight] = call
