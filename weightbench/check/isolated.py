@@ -29,7 +29,9 @@ def check_isolated(
     if workers == 0:
         done = inline(things, _check)
     else:
-        done = in_processes(things, _check, _lost, workers=workers, seconds=seconds, memory=memory)
+        done = in_processes(
+            things, _check, _lost, workers=workers, seconds=seconds, memory=memory, fresh=True
+        )
     for (_, spec), findings in done:
         yield spec, findings
 
