@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import gc
 import hashlib
 import io
@@ -22,6 +23,7 @@ from weightbench.records import Cost, Record, Trial, read_cost, read_record, wri
 
 T = TypeVar("T", Record, Cost)
 _AT_WORK = 60.0  # seconds within which a writer finishes what it started
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ARRAYS = ("predictions", "weights")
 Predictions = dict[str, NDArray[np.int64]]
 
@@ -247,9 +249,10 @@ class Store:
         try:
             yield
         except OSError as error:
+            mend = "there is room" if error.errno in _NO_ROOM else "it can be written"
             raise StoreError(
                 f"cannot write {path}: {error.strerror}; finished trials are kept, and the same "
-                "command goes on once there is room"
+                f"command goes on once {mend}"
             ) from error
 
 
