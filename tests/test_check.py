@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.commands import PLUGINS, TINY
@@ -40,6 +42,17 @@ def test_plugins_that_hang_or_crash_are_caught_from_outside() -> None:
         dies: [Finding("survives", "the process was killed by SIGABRT")],
         TINY: [],
     }
+
+
+def test_what_a_file_changes_when_it_is_opened_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import torch.nn.functional as F\n"
+        "from weightbench.methods.uniform import Uniform as Mine\n"
+        "F.cross_entropy = F.nll_loss\n"
+    )
+    ((_, found),) = check_isolated([("", f"{file}:Mine")])
+    assert found == [Finding("patches", "torch.nn.functional.cross_entropy was replaced")]
 
 
 @pytest.mark.parametrize("name", [*WEIGHTERS.names(), *WRAPPED])

@@ -182,14 +182,17 @@ class Store:
                 yield Damage(self._path(what, record.trial), str(error))
 
     def leftovers(self) -> list[Path]:
-        """Files that no record needs: half-written ones, and predictions without a record.
+        """Files that no record needs: half-written ones, and what was to lie beside a record.
 
         Younger ones than a minute may belong to a writer at work and are not counted.
         """
         halves = [path for path in self.root.rglob(".*") if path.is_file()]
         known = _stems(self.root / "records", ".json")
-        alone = _stems(self.root / "predictions", ".npz") - known
-        lonely = [self.root / "predictions" / f"{stem}.npz" for stem in sorted(alone)]
+        lonely = [
+            self.root / kind / f"{stem}.npz"
+            for kind in _ARRAYS
+            for stem in sorted(_stems(self.root / kind, ".npz") - known)
+        ]
         recent = time.time() - _AT_WORK
         return [path for path in sorted(halves) + lonely if path.stat().st_mtime < recent]
 
