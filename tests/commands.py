@@ -37,7 +37,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def weightbench(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``weightbench ARGUMENTS`` to its end; whatever it says, it is no traceback."""
     with start(*arguments) as process:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
     assert "Traceback" not in out + err, err
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.commands import PLUGINS, TINY
@@ -13,33 +15,44 @@ from weightbench.registry import TASKS, WEIGHTERS
 
 pytest_plugins = ["pytester"]
 
-SPECS = {rule: zoo_spec(name) for rule, name in zoo.ZOO.items()}
-ALONE = ("ends", "survives")  # these take the process with them
+ALONE = {"Hangs": "ends", "TakesTheInterpreterAlong": "survives"}  # the process goes with them
 WRAPPED = ["uniform+es", "uniform+ft", "uniform+select", "s-model+conf", "l2rw+es+ft"]
 
 
 def test_every_rule_has_a_plugin_that_breaks_it() -> None:
-    assert set(SPECS) == set(RULES)
+    assert set(zoo.ZOO.values()) == set(RULES)
     assert len(RULES) >= 20
 
 
-@pytest.mark.parametrize("rule", [rule for rule in SPECS if rule not in ALONE])
-def test_a_broken_plugin_is_caught_for_its_own_reason_and_no_other(rule: str) -> None:
-    name = zoo.ZOO[rule]
-    found = check_task(SPECS[rule]) if name.isupper() else check_weighter(SPECS[rule])
-    assert [finding.rule for finding in found] == [rule], list(map(str, found))
+@pytest.mark.parametrize("name", [name for name in zoo.ZOO if name not in ALONE])
+def test_a_broken_plugin_is_caught_for_its_own_reason_and_no_other(name: str) -> None:
+    found = check_task(zoo_spec(name)) if name.isupper() else check_weighter(zoo_spec(name))
+    assert [finding.rule for finding in found] == [zoo.ZOO[name]], list(map(str, found))
     assert found[0].detail
     assert "\n" not in str(found[0])
 
 
 def test_plugins_that_hang_or_crash_are_caught_from_outside() -> None:
-    things = [("weighter", SPECS["ends"]), ("weighter", SPECS["survives"]), ("task", TINY)]
-    found = dict(check_isolated(things, workers=2, seconds=10))
+    hangs, dies = map(zoo_spec, ALONE)
+    found = dict(
+        check_isolated([("weighter", hangs), ("weighter", dies), ("task", TINY)], 2, seconds=10)
+    )
     assert found == {
-        SPECS["ends"]: [Finding("ends", "it took longer than 10 s and was stopped")],
-        SPECS["survives"]: [Finding("survives", "the process was killed by SIGABRT")],
+        hangs: [Finding("ends", "it took longer than 10 s and was stopped")],
+        dies: [Finding("survives", "the process was killed by SIGABRT")],
         TINY: [],
     }
+
+
+def test_what_a_file_changes_when_it_is_opened_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import torch.nn.functional as F\n"
+        "from weightbench.methods.uniform import Uniform as Mine\n"
+        "F.cross_entropy = F.nll_loss\n"
+    )
+    ((_, found),) = check_isolated([("", f"{file}:Mine")])
+    assert found == [Finding("patches", "torch.nn.functional.cross_entropy was replaced")]
 
 
 @pytest.mark.parametrize("name", [*WEIGHTERS.names(), *WRAPPED])

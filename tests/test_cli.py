@@ -129,6 +129,8 @@ def test_stopped_in_mid_run_it_goes_on_where_it_was(
         (("evaluate", "--weighter", "no.py:Mine"), "there is no file"),
         (("evaluate", "--device", "tpu"), "expected cpu or cuda"),
         (("evaluate", "--seeds", "0"), "--seeds"),
+        (("evaluate", "--workers", "-1"), "weightbench evaluate --help says more"),
+        (("evaluate", "--out", __file__), "is a file"),
         (("evaluate", "--seds", "3"), "--seeds"),
         (("evalute",), "evalute"),
         (("show", "l2wr"), "Did you mean l2rw"),
@@ -140,10 +142,12 @@ def test_stopped_in_mid_run_it_goes_on_where_it_was(
 def test_what_is_misspelt_exits_with_2(
     arguments: tuple[str, ...], says: str, tmp_path: Path
 ) -> None:
-    out = ("--out", str(tmp_path / "runs")) if arguments[0] == "evaluate" else ()
+    elsewhere = arguments[0] != "evaluate" or "--out" in arguments
+    out = () if elsewhere else ("--out", str(tmp_path / "runs"))
     result = here(*arguments, *out)
     assert result.exit_code == 2
     assert says in result.output
+    assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "runs").exists()
 
 
@@ -165,6 +169,10 @@ def test_a_folder_that_cannot_be_written_exits_with_1(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr.startswith("error: cannot write")
     assert here("leaderboard", str(tmp_path / "nowhere")).exit_code == 1
+    (tmp_path / "empty").mkdir()
+    empty = here("leaderboard", str(tmp_path / "empty"))
+    assert (empty.exit_code, empty.stderr.count("\n")) == (1, 1)
+    assert "there are no records" in empty.stderr
 
 
 def test_damage_is_told_mended_and_then_forgotten(tmp_path: Path) -> None:

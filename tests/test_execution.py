@@ -29,6 +29,28 @@ def work(job: Job) -> str:
     return f"did {kind} {argument}"
 
 
+counted: list[str] = []
+
+
+def count(job: str) -> int:
+    """How many jobs this process has had."""
+    counted.append(job)
+    return len(counted)
+
+
+def gone(job: str, status: Status, reason: str) -> int:
+    return -1
+
+
+def test_fresh_jobs_meet_nothing_that_others_left() -> None:
+    jobs = [f"job {i}" for i in range(4)]
+    limits = {"workers": 2, "seconds": 60.0, "memory": 2**33}
+    fresh = dict(in_processes(jobs, count, gone, **limits, fresh=True))  # type: ignore[arg-type]
+    assert fresh == dict.fromkeys(jobs, 1)
+    shared = dict(in_processes(jobs, count, gone, **limits))  # type: ignore[arg-type]
+    assert max(shared.values()) > 1
+
+
 def lost(job: Job, status: Status, reason: str) -> str:
     return f"{status}: {reason}"
 

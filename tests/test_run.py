@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import weightbench as wb
-from weightbench.errors import Diverged, HiddenData, Misuse
+from weightbench.errors import Diverged, HiddenData, Misuse, OverBudget
 from weightbench.run import Run
 
 
@@ -143,6 +143,83 @@ def test_hidden_splits_are_refused_by_name(tiny: wb.Task, hidden: str) -> None:
 def test_a_side_training_cannot_be_privileged_for_its_owner(tiny: wb.Task) -> None:
     with pytest.raises(HiddenData, match="cannot be privileged"):
         tiny.reset(0).fork(wb.make_weighter("oracle"), "side")
+
+
+@dataclasses.dataclass
+class Rescheduled(wb.Weighter):
+    """Plain training under another recipe."""
+
+    changes: dict[str, object]
+
+    def recipe(self, recipe: wb.Recipe) -> wb.Recipe:
+        return dataclasses.replace(recipe, **self.changes)  # type: ignore[arg-type]
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        return uniform(batch)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"steps": 2000}, "asks for 2000 steps; the task grants 20"),
+        ({"evaluations": 11}, "asks for 11 evaluations; the task grants 10"),
+        ({"lr": 0.5}, "sets lr to 0.5; it is 0.05 for every weighter"),
+        ({"batch_size": 64}, "sets batch_size to 64"),
+        ({"weight_decay": 0.1}, "sets weight_decay to 0.1"),
+    ],
+)
+def test_the_schedule_is_everybodys(tiny: wb.Task, changes: dict[str, object], says: str) -> None:
+    with pytest.raises(OverBudget, match=says):
+        tiny.reset(0, weighter=Rescheduled(changes))
+
+
+def test_a_schedule_may_be_shorter_and_decay_at_other_times(tiny: wb.Task) -> None:
+    run = tiny.reset(0, weighter=Rescheduled({"steps": 5, "evaluations": 1, "milestones": (0.1,)}))
+    run.train()
+    assert run.steps_taken == 5
+
+
+def test_side_trainings_have_a_budget(tiny: wb.Task) -> None:
+    run = tiny.reset(0)
+    for i in range(19):
+        run.fork(wb.make_weighter("uniform"), f"side{i}")
+    with pytest.raises(OverBudget, match=r"comes to 420 steps; 20 times the task's 20"):
+        run.fork(wb.make_weighter("uniform"), "one too many")
+
+
+def test_steps_of_a_loop_of_its_own_are_of_the_same_budget(tiny: wb.Task) -> None:
+    run = tiny.reset(0)
+    for batch in run:
+        run.step(uniform(batch))
+    run.side_steps += 1_000_000
+    with pytest.raises(OverBudget):
+        run.finish()
+
+
+def test_nobody_is_judged_before_the_last_step(tiny: wb.Task) -> None:
+    """A look at the test split in mid-training would also leave the network in evaluation mode."""
+    run = tiny.reset(0)
+    for batch in run:
+        run.step(uniform(batch))
+        if run.steps_taken == 3:
+            break
+    for ask in (run.score, run.finish, run.test_predictions):
+        with pytest.raises(Misuse, match="after the last step; this run has taken 3 of 20"):
+            ask()
+    assert run.model.training
+
+
+class Turncoat(wb.Weighter):
+    """Declares itself privileged once it is being trained."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        self.privileged = True
+        return wb.normalize((batch.run.true_labels == batch.run.labels)[batch.index].float())
+
+
+def test_privileges_are_declared_before_the_training(tiny: wb.Task) -> None:
+    with pytest.raises(HiddenData, match="privileged = True"):
+        tiny.reset(0, weighter=Turncoat()).train()
 
 
 class Forking(wb.Weighter):

@@ -346,8 +346,13 @@ def test_damaged_weights_leave_the_record_standing(
 def test_what_dead_writers_left_is_found(store: Store) -> None:
     fill(store, 1)
     (store.root / "records" / ".half.json.4711.tmp").write_text("{")
-    (store.root / "predictions" / f"{'0' * 32}.npz").write_bytes(b"lonely")
+    for kind in ("predictions", "weights"):
+        (store.root / kind / f"{'0' * 32}.npz").write_bytes(b"lonely")
     assert store.leftovers() == []  # a writer may be at work
     for path in store.root.rglob("*"):
         os.utime(path, (0, 0))
-    assert [path.name for path in store.leftovers()] == [".half.json.4711.tmp", f"{'0' * 32}.npz"]
+    assert [str(path.relative_to(store.root)) for path in store.leftovers()] == [
+        "records/.half.json.4711.tmp",
+        f"predictions/{'0' * 32}.npz",
+        f"weights/{'0' * 32}.npz",
+    ]

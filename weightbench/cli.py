@@ -37,6 +37,10 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            where = error.ctx.command_path if error.ctx else "weightbench"
+            self._say(f"{error.format_message()} ({where} --help says more)")
+            ctx.exit(2)
         except BadSpec as error:
             self._say(error)
             ctx.exit(2)
@@ -45,11 +49,11 @@ class _Commands(click.Group):
             ctx.exit(1)
 
     @staticmethod
-    def _say(error: Exception) -> None:
+    def _say(error: Exception | str) -> None:
         click.echo(f"error: {' '.join(str(error).split())}", err=True)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("weightbench", cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
     """Compare example-weighting methods on the same corrupted data sets.

@@ -43,6 +43,10 @@ class HiddenData(WeightbenchError):
     """A weighter asked for what only the engine or the scorer may see."""
 
 
+class OverBudget(WeightbenchError):
+    """A weighter asked for more training than the task grants."""
+
+
 class Misuse(WeightbenchError):
     """The training loop was driven in an order that makes no sense."""
 

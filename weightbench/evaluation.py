@@ -110,6 +110,7 @@ def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:
     Raises:
         StoreError: the disk refuses.
     """
+    from weightbench.check.isolated import outside
     from weightbench.trial import failed, run_trial
 
     refused = _refused(grid, limits)
@@ -133,6 +134,7 @@ def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:
             workers=limits.workers,
             seconds=limits.seconds,
             memory=limits.memory,
+            fresh=bool(outside(grid.missing)),  # strangers share no process
         )
     for _, outcome in finished:
         store.put(outcome.record, outcome.predictions, outcome.weights)

@@ -37,6 +37,7 @@ def in_processes(
     workers: int,
     seconds: float,
     memory: int,
+    fresh: bool = False,
 ) -> Iterator[tuple[J, R]]:
     """Run ``work`` on each job in ``workers`` processes, one thread each; yields as they finish.
 
@@ -49,9 +50,11 @@ def in_processes(
         workers: processes.
         seconds: wall-clock limit of each job.
         memory: bytes of data each worker may hold.
+        fresh: whether each job has a process of its own, so that none meets what another left.
     """
     with ProcessPool(
         max_workers=workers,
+        max_tasks=int(fresh),
         initializer=_prepare_worker,
         initargs=(memory,),
         context=_context(),

@@ -10,7 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from weightbench.errors import BadSpec
+from weightbench.errors import BadSpec, OverBudget
+
+_MAY_SHRINK = ("steps", "evaluations")
+_FREE = ("milestones",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +67,23 @@ class Recipe:
         """The steps after which the select split is looked at."""
         count = min(self.evaluations, self.steps)
         return frozenset(round(self.steps * (i + 1) / count) for i in range(count))
+
+    def admit(self, asked: Recipe) -> None:
+        """See that a weighter's ``asked`` is this schedule but for fewer steps or other decays.
+
+        Raises:
+            OverBudget: it is more, or it is about something else than the schedule.
+        """
+        for field in dataclasses.fields(self):
+            given, wanted = getattr(self, field.name), getattr(asked, field.name)
+            if field.name in _MAY_SHRINK and wanted > given:
+                raise OverBudget(
+                    f"recipe() asks for {wanted} {field.name}; the task grants {given}"
+                )
+            if field.name not in (*_MAY_SHRINK, *_FREE) and wanted != given:
+                raise OverBudget(
+                    f"recipe() sets {field.name} to {wanted}; it is {given} for every weighter"
+                )
 
     def optimizer(
         self, model: nn.Module, loss_parameters: Sequence[nn.Parameter] = ()

@@ -16,7 +16,7 @@ from weightbench.batch import Batch, explain, usable
 from weightbench.checkpoint import Checkpoint
 from weightbench.clock import PhaseClock
 from weightbench.data import Pool
-from weightbench.errors import Diverged, HiddenData, Misuse
+from weightbench.errors import Diverged, HiddenData, Misuse, OverBudget
 from weightbench.recipe import Recipe
 from weightbench.sets import Passes, Sets, accuracy, predict
 from weightbench.streams import torch_stream
@@ -28,6 +28,7 @@ from weightbench.weighter import Weighter, spec_of
 # in every step, while a loss that is not finite stays so and can wait.
 _LOOKS = {"cpu": (1, 10)}
 _LOOKS_ELSEWHERE = (50, 50)
+_BUDGET = 20  # schedules of the task that a run may take, side trainings included
 
 
 class _ByHand(Weighter):
@@ -85,6 +86,9 @@ class Run:
         self.used_holdout = False
         self.num_classes = task.data.num_classes
         self.recipe = weighter.recipe(recipe)
+        if not role:
+            recipe.admit(self.recipe)
+        self._privileged = weighter.privileged  # as declared before it saw anything
         self.generator = torch_stream(task.name, role + "weighter", seed, str(spec_of(weighter)))
         self._order = torch_stream(task.name, role + "order", seed)
         self._clean_order = torch_stream(task.name, role + "clean", seed)
@@ -115,7 +119,7 @@ class Run:
         Raises:
             HiddenData: the weighter is not declared ``privileged``.
         """
-        if not self.weighter.privileged:
+        if not self._privileged:
             raise HiddenData(
                 "the true labels belong to the scorer; a weighter that must see them declares "
                 "privileged = True and is shown unranked"
@@ -202,12 +206,13 @@ class Run:
         Returns:
             The trained network, in evaluation mode.
         """
-        if weighter.privileged and not self.weighter.privileged:
+        if weighter.privileged and not self._privileged:
             raise HiddenData("a side training cannot be privileged where its owner is not")
         pool = self._pool(on)
         true = self._sets.true_labels if on == "train" else pool.labels
         child = Run.__new__(Run)
         recipe = dataclasses.replace(self.recipe, steps=steps or self.recipe.steps)
+        self._afford(recipe.steps)
         sets = dataclasses.replace(self._sets, train=pool, true_labels=true)
         clock = PhaseClock(self.device)  # its time is part of the phase it is called from
         child._setup(self.task, self.seed, weighter, sets, recipe, clock, f"{self._role}{role}/")
@@ -217,6 +222,15 @@ class Run:
         self.side_steps += child.steps_taken + child.side_steps
         self.used_holdout |= child.used_holdout
         return model
+
+    def _afford(self, more: int) -> None:
+        """Raise OverBudget where ``more`` steps of side trainings are too many."""
+        all_in_all, granted = self.recipe.steps + self.side_steps + more, self.task.recipe.steps
+        if all_in_all > _BUDGET * granted:
+            raise OverBudget(
+                f"with its side trainings it comes to {all_in_all} steps; "
+                f"{_BUDGET} times the task's {granted} are granted"
+            )
 
     @property
     def phases(self) -> dict[str, float]:
@@ -365,10 +379,21 @@ class Run:
         return model.eval()
 
     def finish(self) -> nn.Module:
-        """The network to be judged, in evaluation mode; the weighter's ``finish`` runs once."""
+        """The network to be judged, in evaluation mode; the weighter's ``finish`` runs once.
+
+        Raises:
+            Misuse: the training still goes on.
+            OverBudget: there were too many steps of side trainings.
+        """
         if self._deployed is None:
+            if self.steps_taken < self.recipe.steps:
+                raise Misuse(
+                    f"a network is judged after the last step; this run has taken "
+                    f"{self.steps_taken} of {self.recipe.steps}"
+                )
             with self._clock.phase("finish"):
                 self._deployed = self.weighter.finish(self).eval()
+            self._afford(0)
         return self._deployed
 
     def test_predictions(self, selected: bool = False) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import gc
 import hashlib
 import io
@@ -22,6 +23,7 @@ from weightbench.records import Cost, Record, Trial, read_cost, read_record, wri
 
 T = TypeVar("T", Record, Cost)
 _AT_WORK = 60.0  # seconds within which a writer finishes what it started
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ARRAYS = ("predictions", "weights")
 Predictions = dict[str, NDArray[np.int64]]
 
@@ -180,14 +182,17 @@ class Store:
                 yield Damage(self._path(what, record.trial), str(error))
 
     def leftovers(self) -> list[Path]:
-        """Files that no record needs: half-written ones, and predictions without a record.
+        """Files that no record needs: half-written ones, and what was to lie beside a record.
 
         Younger ones than a minute may belong to a writer at work and are not counted.
         """
         halves = [path for path in self.root.rglob(".*") if path.is_file()]
         known = _stems(self.root / "records", ".json")
-        alone = _stems(self.root / "predictions", ".npz") - known
-        lonely = [self.root / "predictions" / f"{stem}.npz" for stem in sorted(alone)]
+        lonely = [
+            self.root / kind / f"{stem}.npz"
+            for kind in _ARRAYS
+            for stem in sorted(_stems(self.root / kind, ".npz") - known)
+        ]
         recent = time.time() - _AT_WORK
         return [path for path in sorted(halves) + lonely if path.stat().st_mtime < recent]
 
@@ -247,9 +252,10 @@ class Store:
         try:
             yield
         except OSError as error:
+            mend = "there is room" if error.errno in _NO_ROOM else "it can be written"
             raise StoreError(
                 f"cannot write {path}: {error.strerror}; finished trials are kept, and the same "
-                "command goes on once there is room"
+                f"command goes on once {mend}"
             ) from error
 
 

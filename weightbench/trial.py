@@ -91,6 +91,8 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
     task, weighter = make_task(trial.task), make_weighter(trial.weighter)
     if task.fingerprint != trial.fingerprint or digest_of(weighter) != trial.source:
         raise BadSpec("the source changed after the evaluation had started; start it again")
+    if weighter.privileged != trial.privileged:
+        raise BadSpec("it declares privileged at one time and not at another")
     run = Run(task, trial.seed, weighter=weighter, device=trial.device)
     run.train(checkpoint)
     predictions: Predictions = {

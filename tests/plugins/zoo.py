@@ -1,4 +1,4 @@
-"""One broken plug-in for each rule of the checker; ``ZOO`` says which breaks what."""
+"""Broken plug-ins, at least one for each rule of the checker; ``ZOO`` says which breaks what."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from weightbench.corruption import describe
 
 # By its file, so that this one can be used from anywhere.
 TINY = wb.make_task(f"{Path(__file__).with_name('tiny.py')}:TINY")
-ZOO: dict[str, str] = {}
+ZOO: dict[str, str] = {}  # rules by the name of what breaks them
 
 
 def breaks(rule: str) -> Any:
     """Put a class into the zoo."""
 
     def note(cls: type) -> type:
-        ZOO[rule] = cls.__name__
+        ZOO[cls.__name__] = rule
         return cls
 
     return note
@@ -126,6 +126,33 @@ class TrainsLonger(Uniform):
         return dataclasses.replace(recipe, steps=2 * recipe.steps)
 
 
+@breaks("schedule")
+class TrainsAtItsOwnRate(Uniform):
+    def recipe(self, recipe: wb.Recipe) -> wb.Recipe:
+        return dataclasses.replace(recipe, lr=3 * recipe.lr)
+
+
+@breaks("schedule")
+class TrainsAHundredNetworks(Uniform):
+    def begin(self, run: wb.Run) -> None:
+        for i in range(100):
+            run.fork(Uniform(), f"member{i}")
+
+
+@breaks("side-steps")
+class TrainsInALoopOfItsOwn(Uniform):
+    """On the hold-out, when the schedule is over; nobody counts these steps."""
+
+    def finish(self, run: wb.Run) -> nn.Module:
+        optimizer = torch.optim.SGD(run.model.parameters(), lr=0.01)
+        for _ in range(20):
+            clean = run.clean_batch()
+            optimizer.zero_grad()
+            F.cross_entropy(run.model(clean.inputs), clean.labels).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        return run.model
+
+
 @breaks("parameters")
 class TrainsTheNetworkTwice(Uniform):
     def begin(self, run: wb.Run) -> None:
@@ -145,10 +172,35 @@ class StopsAfterAnEpoch(Uniform):
             yield run.batch(index)
 
 
+@breaks("batches")
+class YieldsOtherLabels(Uniform):
+    def batches(self, run: wb.Run) -> Iterator[wb.Batch]:
+        for batch in run.epochs(run.recipe.batch_size):
+            yield wb.Batch(run, batch.index, batch.inputs, torch.zeros_like(batch.labels))
+
+
 @breaks("finish")
 class HandsInNothing(Uniform):
     def finish(self, run: wb.Run) -> Any:
         return None
+
+
+class Centred(nn.Module):
+    """Takes the mean output of the batch off every output."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.model(inputs)
+        return outputs - outputs.mean(0)
+
+
+@breaks("by-itself")
+class LooksAtItsTestBatch(Uniform):
+    def finish(self, run: wb.Run) -> nn.Module:
+        return Centred(run.model)
 
 
 # ---- what must stay as it is ---------------------------------------------------------------------
@@ -174,6 +226,35 @@ class CorrectsLabels(Uniform):
     def weigh(self, batch: wb.Batch) -> Tensor:
         batch.labels.copy_(batch.logits.argmax(1))
         return super().weigh(batch)
+
+
+@breaks("data-unchanged")
+class CorrectsTheTrainingSet(Uniform):
+    def end_epoch(self, run: wb.Run) -> None:
+        run.labels.copy_(run.predict().argmax(1))
+
+
+@breaks("optimizer")
+class WarmsUp(Uniform):
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        assert batch.run.optimizer is not None
+        for group in batch.run.optimizer.param_groups:
+            group["lr"] = batch.run.recipe.lr * min(1, (batch.step + 1) / 10)
+        return super().weigh(batch)
+
+
+@breaks("settings")
+class ForgetsThatGradientsAreOff(Uniform):
+    def finish(self, run: wb.Run) -> nn.Module:
+        torch.set_grad_enabled(False)
+        return run.model
+
+
+@breaks("patches")
+class SmoothsEverybodysLabels(Uniform):
+    def begin(self, run: wb.Run) -> None:
+        plain = F.cross_entropy
+        F.cross_entropy = lambda *args, **kwargs: plain(*args, **{**kwargs, "label_smoothing": 0.1})
 
 
 @breaks("model-unchanged")
@@ -225,6 +306,38 @@ class DrawsFromTheSystem(wb.Weighter):
         return wb.normalize(torch.from_numpy(rng.random(len(batch))))
 
 
+@breaks("deterministic")
+class SamplesFromTheSystem(Uniform):
+    def batches(self, run: wb.Run) -> Iterator[wb.Batch]:
+        rng = np.random.default_rng()
+        while True:
+            yield run.batch(torch.from_numpy(rng.integers(0, len(run.labels), 16)))
+
+
+class Unsure(Centred):
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.model(inputs)
+        return outputs + torch.from_numpy(np.random.default_rng().random(outputs.shape)).float()
+
+
+@breaks("deterministic")
+class AnswersAtRandom(Uniform):
+    def finish(self, run: wb.Run) -> nn.Module:
+        return Unsure(run.model)
+
+
+seen: list[int] = []
+
+
+@breaks("deterministic")
+class RemembersTheTrainingBefore(wb.Weighter):
+    def begin(self, run: wb.Run) -> None:
+        seen.append(run.seed)
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        return torch.softmax(batch.losses.detach() * len(seen), 0)
+
+
 @breaks("permutation")
 class FavoursTheFirst(wb.Weighter):
     def weigh(self, batch: wb.Batch) -> Tensor:
@@ -241,6 +354,60 @@ class ReadsTheTestLabels(wb.Weighter):
 
     def weigh(self, batch: wb.Batch) -> Tensor:
         return wb.normalize(self.right[batch.index])
+
+
+@breaks("hidden-data")
+class SamplesWhatIsRight(Uniform):
+    """No weight gives it away."""
+
+    def batches(self, run: wb.Run) -> Iterator[wb.Batch]:
+        true = torch.from_numpy(run.task.data.labels[run.splits.train])
+        right = (true == run.labels).nonzero().flatten()
+        while True:
+            draws = torch.randint(len(right), (16,), generator=run.generator)
+            yield run.batch(right[draws])
+
+
+class Memory(Centred):
+    """Knows some examples by heart."""
+
+    def __init__(self, run: wb.Run) -> None:
+        super().__init__(run.model)
+        data, test = run.task.data, run.splits.test
+        self.inputs = torch.from_numpy(data.inputs[test])
+        self.labels = torch.from_numpy(data.labels[test])
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.model(inputs)
+        distance, nearest = torch.cdist(inputs, self.inputs).min(1)
+        known = F.one_hot(self.labels[nearest], outputs.shape[1]) * 1e3
+        return torch.where(distance[:, None] < 1e-3, known, outputs)
+
+
+@breaks("hidden-data")
+class LearnsTheTestByHeart(Uniform):
+    """No batch gives it away either."""
+
+    def finish(self, run: wb.Run) -> nn.Module:
+        return Memory(run)
+
+
+@breaks("hidden-data")
+class FollowsTheSelectSplit(wb.Weighter):
+    """A temperature from what only the engine may watch."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        watched = batch.run.select_accuracy
+        return torch.softmax(-batch.losses.detach() * (watched[-1][1] if watched else 0.5), 0)
+
+
+@breaks("hidden-data")
+class IsPrivilegedForAMoment(wb.Weighter):
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        self.privileged = True
+        right = batch.run.labels == batch.run.true_labels
+        self.privileged = False
+        return wb.normalize(right[batch.index].float())
 
 
 @breaks("state")
@@ -304,7 +471,7 @@ Labels = np.ndarray[Any, np.dtype[np.int64]]
 
 def task_breaks(rule: str, **parts: Any) -> wb.Task:
     name = rule.upper().replace("-", "_")
-    ZOO[rule] = name
+    ZOO[name] = rule
     return dataclasses.replace(TINY, **parts)
 
 

@@ -29,7 +29,9 @@ def check_isolated(
     if workers == 0:
         done = inline(things, _check)
     else:
-        done = in_processes(things, _check, _lost, workers=workers, seconds=seconds, memory=memory)
+        done = in_processes(
+            things, _check, _lost, workers=workers, seconds=seconds, memory=memory, fresh=True
+        )
     for (_, spec), findings in done:
         yield spec, findings
 
@@ -49,9 +51,12 @@ def outside(trials: Iterable[Trial]) -> list[tuple[Kind, str]]:
 
 def _check(thing: tuple[Kind, str]) -> list[Finding]:
     from weightbench.check import check_task, check_weighter
+    from weightbench.check.surroundings import Surroundings
 
     kind, spec = thing
-    return check_task(spec) if kind == "task" or _is_task(spec) else check_weighter(spec)
+    around = Surroundings()  # before the file is opened
+    check = check_task if kind == "task" or _is_task(spec) else check_weighter
+    return around.put_back() or check(spec)
 
 
 def _is_task(spec: str) -> bool:

@@ -24,6 +24,14 @@ RULES: dict[str, tuple[str, str]] = {
         "Nothing draws from the global random streams.",
         "weighters draw from run.generator, corruptions from the generator they are given",
     ),
+    "settings": (
+        "Settings of torch and the working folder stay as they are.",
+        "use a with block, such as torch.no_grad(), which puts back what it changes",
+    ),
+    "patches": (
+        "Functions and classes of torch and weightbench stay as they are.",
+        "override a hook, or derive a class of your own",
+    ),
     # ---- the weights -----------------------------------------------------------------------------
     "tensor": ("weigh returns a tensor.", "return torch.as_tensor(weights, device=run.device)"),
     "shape": ("There is one weight per example, (n,).", "reduce or squeeze the other dimensions"),
@@ -44,20 +52,30 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     # ---- the hooks -------------------------------------------------------------------------------
     "schedule": (
-        "recipe() leaves no more steps, and no more looks at the select split, than the task's.",
-        "dataclasses.replace(recipe, ...) with as many steps or fewer",
+        "recipe() changes nothing but the milestones and, to fewer, steps and evaluations; side "
+        "trainings keep within the budget.",
+        "dataclasses.replace(recipe, ...) of these alone; for another rate ask for another task, "
+        "TASK[lr=0.05]",
+    ),
+    "side-steps": (
+        "Every step of an optimiser is a step of the training or counted in run.side_steps.",
+        "train with run.fork(...), or add the steps of your own loop to run.side_steps",
     ),
     "parameters": (
         "parameters() yields nn.Parameters of the loss, none of them the network's.",
         "wrap them in nn.Parameter in begin(); the network's are trained anyway",
     ),
     "batches": (
-        "batches(run) yields batches of this run for as long as there are steps.",
+        "batches(run) yields batches of this run, as the data has them, while there are steps.",
         "loop for ever, and yield what run.batch, run.clean_batch or run.epochs give",
     ),
     "finish": (
         "finish(run) returns a network with finite (n, K) outputs.",
         "return run.model, or a module that is called like it",
+    ),
+    "by-itself": (
+        "The judged network answers for every example by itself.",
+        "use no statistics of the batch in eval mode",
     ),
     # ---- what must stay as it is -----------------------------------------------------------------
     "initial-parameters": (
@@ -71,6 +89,14 @@ RULES: dict[str, tuple[str, str]] = {
     "batch-unchanged": (
         "Inputs, labels and index of the batch stay as they are.",
         "work on a clone; mind methods that end in an underscore",
+    ),
+    "data-unchanged": (
+        "The data set, the training set and the hold-out stay as they are.",
+        "work on a clone of run.labels or run.holdout; override losses() to train on other labels",
+    ),
+    "optimizer": (
+        "Rate, momentum and settings of the optimiser are the schedule's.",
+        "leave run.optimizer alone; a weight already says how far an example pulls",
     ),
     "model-unchanged": (
         "Only the training step changes the network's parameters.",
@@ -90,7 +116,7 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     # ---- the same again --------------------------------------------------------------------------
     "deterministic": (
-        "The same seed gives the same weights, bit for bit.",
+        "The same seed gives the same batches, weights and judged network, bit for bit.",
         "draw from run.generator only; share nothing between instances; depend on no clock",
     ),
     "permutation": (
@@ -99,13 +125,14 @@ RULES: dict[str, tuple[str, str]] = {
         "order_dependent = True",
     ),
     "hidden-data": (
-        "No weight depends on true labels, the select split or the test split.",
+        "No batch, weight or judged network depends on true labels, the select or the test split.",
         "use run.labels, run.holdout and batch.clean(); a weighter that must see the true labels "
         "declares privileged = True and is not ranked",
     ),
     "state": (
-        "A stopped training goes on with the same weights, from state_dict.",
-        "keep what changes in tensors or modules on self, or extend state_dict and load_state_dict",
+        "A stopped training goes on with the same batches and weights, from state_dict.",
+        "keep what changes in tensors or modules on self, or extend state_dict and "
+        "load_state_dict; let batches() draw every batch afresh",
     ),
     "memory": (
         "The tensors that are alive do not grow with the steps.",

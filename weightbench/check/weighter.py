@@ -14,15 +14,16 @@ from torch import Tensor
 
 from weightbench.batch import Batch
 from weightbench.check import mock
+from weightbench.check.observer import Observer, check_parameters
 from weightbench.check.rules import Broken, Finding, broken
+from weightbench.check.surroundings import Surroundings
 from weightbench.check.training import (
-    Observer,
     Trace,
-    check_parameters,
     check_weights,
     fixed_globals,
+    judged_on,
     judging,
-    weights_of,
+    trace_of,
 )
 from weightbench.checkpoint import Checkpoint
 from weightbench.errors import LayerwiseUnsupported
@@ -45,6 +46,15 @@ def check_weighter(weighter: str | Callable[[], Weighter]) -> list[Finding]:
         a finding are left out.
     """
     make = functools.partial(make_weighter, weighter) if isinstance(weighter, str) else weighter
+    around = Surroundings()
+    try:
+        findings = _check(make)
+    finally:
+        changed = around.put_back()
+    return changed or findings
+
+
+def _check(make: Callable[[], Weighter]) -> list[Finding]:
     try:
         with judging("loads"):
             make()
@@ -84,11 +94,7 @@ def _first_training(make: Callable[[], Weighter]) -> tuple[Subject, Trace]:
 
 def _check_hooks(subject: Subject) -> None:
     """What is decided before the first step."""
-    run, task = subject.run(), subject.task
-    for name in ("steps", "evaluations"):
-        given, left = getattr(task.recipe, name), getattr(run.recipe, name)
-        if left > given:
-            broken("schedule", f"recipe() leaves {left} {name}; the task has {given}")
+    run = subject.run()
     run.weighter.begin(run)
     check_parameters(run)
     logits = torch.randn(5, run.num_classes, generator=torch.Generator().manual_seed(0))
@@ -99,26 +105,39 @@ def _check_hooks(subject: Subject) -> None:
 
 
 def _again(subject: Subject, first: Trace) -> Iterator[Finding]:
-    """Trainings that must come to the same weights as the first."""
-    try:
-        with fixed_globals(), judging("deterministic"):
-            _compare("deterministic", first.weights, list(weights_of(subject.run(), _AGAIN)))
-    except Broken as error:
-        yield error.finding
-        return
-    for check in (_same_order, _poisoned, _permuted, _stopped):
+    """Trainings that must come to the same as the first."""
+    for check in (_repeated, _poisoned, _same_order, _permuted, _stopped):
         try:
             with fixed_globals():
                 check(subject, first)
         except Broken as error:
             yield error.finding
+            if check in (_repeated, _poisoned):
+                return  # the others would see the same
 
 
-def _compare(rule: str, first: list[list[float]], again: list[list[float]]) -> None:
-    for step, (one, other) in enumerate(zip(first, again, strict=False)):
+def _repeated(subject: Subject, first: Trace) -> None:
+    """A training like the first."""
+    with judging("deterministic"):
+        run = subject.run()
+        again = trace_of(run, run.recipe.steps, judged_on(run))
+        _compare("deterministic", first, again)
+
+
+def _compare(rule: str, first: Trace, again: Trace, skip: int = 0) -> None:
+    """See that two trainings are one, but for the ``skip`` steps that one did not show."""
+    orders = zip(first.order[skip:], again.order, strict=False)
+    for step, ((one, other), (examples, others)) in enumerate(
+        zip(zip(first.weights[skip:], again.weights, strict=False), orders, strict=False), skip
+    ):
+        if examples != others:
+            broken(rule, f"batches hold other examples from step {step} on")
         if one != other:
             apart = max(abs(a - b) for a, b in zip(one, other, strict=False)) if one else 0
             broken(rule, f"weights differ from step {step} on, by up to {apart:.3g}")
+    ends = first.outputs, again.outputs
+    if ends[0] is not None and ends[1] is not None and not torch.equal(ends[0], ends[1]):
+        broken(rule, "the judged network is another, though all weights are the same")
 
 
 def _same_order(subject: Subject, first: Trace) -> None:
@@ -134,11 +153,13 @@ def _same_order(subject: Subject, first: Trace) -> None:
 
 
 def _poisoned(subject: Subject, first: Trace) -> None:
-    """Nothing that is hidden reaches a weight."""
+    """Nothing that is hidden reaches a batch, a weight or the judged network."""
     run = subject.run()
+    inputs = judged_on(run)
     mock.poison(run, run.weighter)
     with judging():
-        _compare("hidden-data", first.weights, list(weights_of(run, _AGAIN)))
+        again = trace_of(run, run.recipe.steps, inputs, watched=True)
+        _compare("hidden-data", first, again)
 
 
 def _permuted(subject: Subject, first: Trace) -> None:
@@ -170,8 +191,8 @@ def _stopped(subject: Subject, first: Trace) -> None:
         for steps in (_MIDDLE, _AGAIN):
             run = subject.run()
             run._checkpoint = Checkpoint(path, seconds=0)
-            weights = list(weights_of(run, steps))
-    _compare("state", first.weights[_AGAIN - len(weights) :], weights)
+            rest = trace_of(run, steps, watched=True)
+    _compare("state", first, rest, skip=_AGAIN - len(rest.order))
 
 
 def _unusual_batches(subject: Subject) -> Iterator[Finding]:

@@ -57,7 +57,11 @@ def load(
     """The board of a store with its submissions, and whether all its files hold.
 
     Damaged ones are named on stderr.
+
+    Raises:
+        StoreError: there is no such folder, or nothing in it.
     """
+    from weightbench.errors import StoreError
     from weightbench.scoring import board, published_anchors
     from weightbench.submission import published
 
@@ -69,6 +73,8 @@ def load(
     for damage in broken:
         click.echo(f"damaged, left out: {damage}", err=True)
     records += submitted.records
+    if not records and not broken:
+        raise StoreError(f"there are no records at {store.root}: weightbench evaluate makes some")
     scored = board(records, [*costs, *submitted.costs], tasks, published_anchors())
     return dataclasses.replace(scored, badges=submitted.badges), not broken
 
