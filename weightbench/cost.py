@@ -65,13 +65,18 @@ class _Steps:
 
     def peak_bytes(self) -> int:
         """Bytes of model, optimiser and weighter, and the most a step holds on top of them."""
-        if self.run.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.run.device)
+        device = self.run.device
+        if device.type == "cuda":
+            assert self.run.optimizer is not None
+            self.run.optimizer.zero_grad()  # gradients are of the step that makes them
+            torch.cuda.reset_peak_memory_stats(device)
+            before = torch.cuda.memory_allocated(device)
             self.eager()
-            return int(torch.cuda.max_memory_allocated(self.run.device))
-        with LiveBytes() as live:
-            self.eager()
-        peak: int = live.peak
+            peak = int(torch.cuda.max_memory_allocated(device)) - before
+        else:
+            with LiveBytes() as live:
+                self.eager()
+            peak = live.peak
         return self._held_bytes() + peak
 
     def _held_bytes(self) -> int:

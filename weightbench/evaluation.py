@@ -133,6 +133,7 @@ def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:
             workers=limits.workers,
             seconds=limits.seconds,
             memory=limits.memory,
+            device=trials[0].device if trials else "cpu",
         )
     for _, outcome in finished:
         store.put(outcome.record, outcome.predictions, outcome.weights)
@@ -176,7 +177,13 @@ def run_probes(trials: Sequence[Trial], store: Store, limits: Limits) -> Iterato
         finished = inline(trials, probe_trial)
     else:
         finished = in_processes(
-            trials, probe_trial, _no_cost, workers=1, seconds=limits.seconds, memory=limits.memory
+            trials,
+            probe_trial,
+            _no_cost,
+            workers=1,
+            seconds=limits.seconds,
+            memory=limits.memory,
+            device=trials[0].device if trials else "cpu",
         )
     for trial, cost in finished:
         if isinstance(cost, Cost):
