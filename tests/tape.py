@@ -35,7 +35,7 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor in given:
             storage = tensor.untyped_storage()
             if storage._cdata not in self._own and storage._cdata not in self._before:
-                self._before[storage._cdata] = storage, storage.clone()
+                self._before[storage._cdata] = storage, storage.clone()  # type: ignore[no-untyped-call]
         as_given = tree_map_only(Tensor, _view, (args, kwargs))
         result = func(*args, **kwargs)
         made = [_view(tensor) for tensor in _tensors(result)]
