@@ -7,21 +7,21 @@ which knows as little of Python as the CUDA graph it stands for.
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from weightbench.tasks.networks import lenet, resnet32, tiny_transformer
 
 import weightbench as wb
-from tests.tape import taped
+from tests.tape import count_no_weights, taped
 from tests.test_checkpoint import StopAt
 from tests.test_pairing import IMAGES
 from weightbench import replay
-from weightbench.alignment.layers import Weights
 from weightbench.checkpoint import Checkpoint
 from weightbench.registry import WEIGHTERS
 from weightbench.replay import Replay, eager
@@ -58,20 +58,10 @@ def tasks() -> dict[str, wb.Task]:
 TASKS = tasks()
 
 
-class AllWeights(Weights):
-    """As elsewhere than on a CPU: no example is left out, for to count them would wait."""
-
-    def __init__(self, weights: Tensor) -> None:
-        self.all, self.kept, self._values = weights, None, weights
-
-
 @pytest.fixture(params=["python", "tape"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How a captured step is done again."""
-    layerwise = sys.modules[
-        "weightbench.alignment.layerwise"
-    ]  # its package has a function so named
-    monkeypatch.setattr(layerwise, "Weights", AllWeights)
+    count_no_weights(monkeypatch)
     if request.param == "tape":
         monkeypatch.setattr(replay, "_captured", taped)
     return str(request.param)
@@ -128,6 +118,34 @@ def test_a_replayed_training_has_the_bits_of_an_eager_one(name: str, way: str) -
 @pytest.mark.parametrize("name", ["uniform", "l2rw", "l2rw-auto", "l2rw-fused", "s-model"])
 def test_images_batch_norm_and_bfloat16_are_replayed(name: str, kind: str, way: str) -> None:
     assert both_ways(TASKS[kind], name).replayed > 0
+
+
+def noise(channels: int, size: int, model: Callable[[wb.DataSet], nn.Module]) -> wb.Task:
+    pixels = np.random.default_rng(0).integers(0, 256, (90, size, size, channels), dtype=np.uint8)
+    data = wb.DataSet("noise", pixels, np.arange(90, dtype=np.int64) % 3, 3)
+    recipe = wb.Recipe(steps=8, batch_size=10, clean_batch=4, lr=0.01, milestones=())
+    return wb.Task(
+        name="noise", dataset=data, corruption=wb.UniformFlip(0.2), holdout=wb.PerClass(3),
+        select=6, test=6, model=model, recipe=recipe,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        noise(1, 28, lambda data: lenet(3)),
+        noise(3, 8, lambda data: resnet32(3)),
+        noise(1, 8, lambda data: tiny_transformer(1, 8, 3)),
+    ],
+    ids=["lenet", "resnet32", "transformer"],
+)
+@pytest.mark.parametrize("name", ["l2rw", "l2rw-auto"])
+def test_built_in_networks_are_replayed(
+    name: str, task: wb.Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_no_weights(monkeypatch)
+    monkeypatch.setattr(replay, "_captured", taped)
+    assert both_ways(task, name).replayed == 3
 
 
 @pytest.mark.parametrize("name", ["l2rw-auto", "s-model+conf+es+ft"])
