@@ -63,7 +63,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How a captured step is done again."""
     count_no_weights(monkeypatch)
     if request.param == "tape":
-        monkeypatch.setattr(replay, "_captured", taped)
+        monkeypatch.setattr(replay, "captured", taped)
     return str(request.param)
 
 
@@ -144,7 +144,7 @@ def test_built_in_networks_are_replayed(
     name: str, task: wb.Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count_no_weights(monkeypatch)
-    monkeypatch.setattr(replay, "_captured", taped)
+    monkeypatch.setattr(replay, "captured", taped)
     assert both_ways(task, name).replayed == 3
 
 
@@ -281,7 +281,7 @@ class Hides(Plain):
 
 
 def test_a_replayed_step_that_differs_is_seen_and_undone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "_captured", taped)
+    monkeypatch.setattr(replay, "captured", taped)
     run = begun(TASKS["table"], Hides())
     taker = Replay(run)
     steps(run, taker.step)
@@ -294,7 +294,7 @@ def test_what_cannot_be_captured_is_taken_eagerly(monkeypatch: pytest.MonkeyPatc
         def weigh(self, batch: wb.Batch) -> Tensor:
             return super().weigh(batch) / max(1.0, batch.clean().losses.mean().item())
 
-    monkeypatch.setattr(replay, "_captured", taped)
+    monkeypatch.setattr(replay, "captured", taped)
     recipe = dataclasses.replace(TASKS["table"].recipe, clean_batch=5)  # shuffled: has a place
     task = dataclasses.replace(TASKS["table"], recipe=recipe)
     taker = both_ways(task, Waits)

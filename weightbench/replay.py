@@ -8,17 +8,15 @@ others are taken one operation after another, as on a CPU. docs/gpu.md has the c
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import gc
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from weightbench.batch import Batch, Drawn, usable
+from weightbench.cuda import aside, captured, waits
 from weightbench.data import Pool, sent
 from weightbench.loop import check_values
 from weightbench.spec import Spec
@@ -130,7 +128,7 @@ class Replay:
 
     def _eager(self, batch: Batch) -> Tensor:
         """On the stream of captures: what autograd keeps from a step remembers the stream."""
-        with _aside(self._stream):
+        with aside(self._stream):
             return eager(self._run, batch)
 
     # ---- is it the same every time? --------------------------------------------------------------
@@ -139,7 +137,7 @@ class Replay:
         """Take the step and see what it reads and moves."""
         run, before = self._run, _attributes(self._run.weighter)
         streams = _streams(run)
-        with _waits(run.device) as waits:
+        with waits(run.device) as waited:
             self._eager(batch)
         clean, after = batch._clean, _attributes(run.weighter)
         self._seen += 1
@@ -149,9 +147,9 @@ class Replay:
             self.reason = "weigh() rebinds an attribute"
         elif any(not torch.equal(a, b) for a, b in zip(streams, _streams(run), strict=True)):
             self.reason = "the step draws random numbers"
-        elif waits and self._seen >= _PATIENCE:
+        elif waited and self._seen >= _PATIENCE:
             self.reason = "the step waits for the device"
-        elif self._seen >= _WATCHED and not waits:
+        elif self._seen >= _WATCHED and not waited:
             self._place, self._clean = _Place.like(batch), _Place.like(clean)
 
     # ---- capture and replay ----------------------------------------------------------------------
@@ -167,7 +165,7 @@ class Replay:
         if self._play is None or rates != self._rates:
             self._play, self._rates, self._proofs = None, rates, _PROOFS
             try:
-                self._play = _captured(self._whole, self._stream)
+                self._play = captured(self._whole, self._stream)
             except Exception as error:  # nothing was run: the step can still be taken eagerly
                 self.reason = f"it cannot be captured: {error}"
         return self._play is not None
@@ -239,55 +237,6 @@ def _streams(run: Run) -> list[Tensor]:
     if run.device.type == "cuda":
         states.append(torch.cuda.get_rng_state(run.device))
     return states
-
-
-@contextlib.contextmanager
-def _waits(device: torch.device) -> Iterator[list[str]]:
-    """Collects where the processor waits for the GPU inside the block, for reading after it."""
-    waits: list[str] = []
-    if device.type != "cuda":
-        yield waits
-        return
-    mode = torch.cuda.get_sync_debug_mode()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        torch.cuda.set_sync_debug_mode("warn")
-        try:
-            yield waits
-        finally:
-            torch.cuda.set_sync_debug_mode(mode)
-    messages = [str(warning.message) for warning in caught]
-    waits += [message for message in messages if "called a synchronizing" in message]
-
-
-@contextlib.contextmanager
-def _aside(stream: torch.cuda.Stream | None) -> Iterator[None]:
-    """Run the block on ``stream``, after what came before and before what comes after."""
-    if stream is None:
-        yield
-        return
-    current = torch.cuda.current_stream(stream.device)
-    stream.wait_stream(current)
-    with torch.cuda.stream(stream):
-        yield
-    current.wait_stream(stream)
-
-
-def _captured(work: Callable[[], None], stream: torch.cuda.Stream | None) -> Callable[[], None]:
-    """What does ``work`` again: a graph of it on a GPU, where it is not run now; else itself."""
-    if stream is None:
-        return work
-    gc.collect()  # what is freed during a capture would become part of it
-    current, graph = torch.cuda.current_stream(stream.device), torch.cuda.CUDAGraph()
-    try:
-        with torch.cuda.graph(graph, stream=stream):
-            work()
-    except Exception:
-        torch.cuda.set_stream(current)  # torch does not go back to it itself
-        torch.cuda.synchronize(stream.device)
-        raise
-    replay: Callable[[], None] = graph.replay
-    return replay
 
 
 def _state(run: Run) -> list[list[Tensor]]:
