@@ -4,12 +4,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help evaluate test bench site cifar
+.PHONY: help evaluate test bench gpu site cifar
 
 help:
 	@echo "make evaluate   train the built-in methods on embedded data and print the leaderboard"
 	@echo "make test       format, lint, types and tests"
 	@echo "make bench      what things cost: ratios, measured side by side"
+	@echo "make gpu        tests and ratios that need a GPU"
 	@echo "make cifar      the paper's CIFAR-10 tasks on a GPU; goes on where it was stopped"
 	@echo "make site       the published board from the records in leaderboard/"
 
@@ -25,6 +26,9 @@ test: $(BIN)/ready
 bench: $(BIN)/ready
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/pytest tests/benchmarks $(ARGS)
+
+gpu: $(BIN)/ready
+	$(BIN)/pytest -rs tests/test_gpu.py tests/benchmarks/test_gpu.py $(ARGS)
 
 # The published board from the raw records in leaderboard/, which come from
 #   .venv/bin/weightbench evaluate --out leaderboard

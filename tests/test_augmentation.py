@@ -49,7 +49,7 @@ def test_each_image_is_cropped_and_mirrored_by_its_own_draw() -> None:
     stream = torch.Generator().manual_seed(0)
     seen = []
     for _ in range(10):
-        inputs, _ = pool.take(torch.from_numpy(index), stream)
+        inputs, _ = pool.take(torch.from_numpy(index), wb.CropFlip(PAD).draw(N, stream))
         assert inputs.is_contiguous(memory_format=torch.channels_last)
         images = (inputs * 255).round().byte().permute(0, 2, 3, 1).numpy()
         seen += [places(DATA.inputs[i])[images[i].tobytes()] for i in index]

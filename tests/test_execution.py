@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -26,6 +29,10 @@ def work(job: Job) -> str:
     if kind == "fill":
         hoard = [bytes(2**26) for _ in range(argument)]
         return f"filled {len(hoard)}"
+    if kind == "limit":
+        return str(resource.getrlimit(resource.RLIMIT_DATA)[0])
+    if kind == "process":
+        return str(os.getpid())
     return f"did {kind} {argument}"
 
 
@@ -87,3 +94,27 @@ def test_leaving_early_stops_the_workers() -> None:
     with pytest.raises(KeyboardInterrupt):
         results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
     assert time.monotonic() - started < 30
+
+
+def test_workers_of_a_gpu_are_born_for_one_job_and_without_a_limit_of_writable_memory() -> None:
+    """CUDA's driver maps more than it holds, and an error of the device stays with its process."""
+    jobs = [("process", i) for i in range(3)] + [("limit", 0)]
+    done = dict(in_processes(jobs, work, lost, workers=2, seconds=60, memory=2**30, device="cuda"))
+    assert done["limit", 0] == str(resource.getrlimit(resource.RLIMIT_DATA)[0])
+    assert len({done["process", i] for i in range(3)}) == 3
+    shared = dict(in_processes(jobs, work, lost, workers=1, seconds=60, memory=2**30))
+    assert shared["limit", 0] == str(2**30)
+    assert len({shared["process", i] for i in range(3)}) == 1
+
+
+def test_the_server_that_workers_are_forked_from_does_not_touch_cuda() -> None:
+    """A process forked after CUDA was looked at cannot use it."""
+    code = """
+import torch
+def refuse(*arguments, **named):
+    raise AssertionError("CUDA was looked at")
+for name in ("is_available", "device_count", "init", "_lazy_init", "current_device"):
+    setattr(torch.cuda, name, refuse)
+import weightbench.nursery
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -78,6 +78,9 @@ def test_a_record_says_what_happened() -> None:
     [
         ("WrongShape", "error", "shape (33,); expected (32,)"),
         ("Diverges", "diverged", "the loss is not finite at step 10"),
+        ("FillsDevice", "oom", "memory"),
+        ("DeviceIsFull", "oom", "CUDA error: out of memory"),
+        ("LibraryIsFull", "oom", "CUBLAS_STATUS_ALLOC_FAILED"),
         ("Exits", "error", "SystemExit: 3 (broken.py:"),
         ("Raises", "error", "RuntimeError: no weights today ask again tomorrow (broken.py:"),
         ("Peeks", "error", "declares privileged = True"),

@@ -27,21 +27,24 @@ class CropFlip:
         inside = slice(self.pad, -self.pad or None)
         return images[:, inside, inside]
 
-    def gather(self, images: Tensor, index: Tensor, generator: torch.Generator) -> Tensor:
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """(count, 1) int64, a place and a way round for each of ``count`` images."""
+        places = 2 * self.pad + 1
+        return torch.randint(2 * places**2, (count, 1), generator=generator)
+
+    def gather(self, images: Tensor, index: Tensor, drawn: Tensor) -> Tensor:
         """The images ``index``, cropped and mirrored.
 
         Args:
             images: (n, H + 2 pad, W + 2 pad, C) uint8, any device.
             index: (b,) int64 on that device.
-            generator: a CPU stream; b numbers are drawn.
+            drawn: (b, 1) int64 on that device, what :meth:`draw` gave.
 
         Returns:
             (b, H, W, C) uint8.
         """
         _, height, width, channels = images.shape
         places = 2 * self.pad + 1
-        drawn = torch.randint(2 * places**2, (len(index), 1), generator=generator)
-        drawn = drawn.to(images.device, non_blocking=True)
         down, right, mirror = drawn // 2 // places, drawn // 2 % places, drawn % 2
         rows = down + torch.arange(height - 2 * self.pad, device=images.device)
         along = torch.arange(width - 2 * self.pad, device=images.device)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from weightbench.alignment import Aligned, Way, align
 from weightbench.alignment.passes import kept_buffers
+from weightbench.data import Pool
 from weightbench.errors import BadWeights
 
 if TYPE_CHECKING:
@@ -44,23 +45,29 @@ class Batch:
         step: how many steps were taken before this one.
         progress: the share of the schedule that is behind, in [0, 1).
         held_out: whether the examples are those of the hold-out.
+        timeless: whether nobody has asked it for ``run``, ``step`` or ``progress``: what is
+            computed from the rest alone is the same computation in every step.
     """
 
     __slots__ = (
-        "_alignment", "_clean", "_logits", "_losses", "_update", "held_out", "index", "inputs",
-        "labels", "progress", "run", "step",
+        "_alignment", "_clean", "_logits", "_losses", "_progress", "_run", "_step", "_update",
+        "held_out", "index", "inputs", "labels", "timeless",
     )  # fmt: skip
 
     def __init__(
         self, run: Run, index: Tensor, inputs: Tensor, labels: Tensor, held_out: bool = False
     ) -> None:
-        self.run = run
-        self.held_out = held_out
-        self.index = index
+        self._open(run, index, held_out)
         self.inputs = inputs
         self.labels = labels
-        self.step = run.steps_taken
-        self.progress = run.progress
+
+    def _open(self, run: Run, index: Tensor, held_out: bool) -> None:
+        self._run = run
+        self.held_out = held_out
+        self.index = index
+        self._step = run.steps_taken
+        self._progress = run.progress
+        self.timeless = True
         self._logits: Tensor | None = None
         self._losses: Tensor | None = None
         self._clean: Batch | None = None
@@ -68,19 +75,37 @@ class Batch:
         self._alignment: dict[Way, Tensor] = {}
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.index)
+
+    @property
+    def run(self) -> Run:
+        """See the class."""
+        self.timeless = False
+        return self._run
+
+    @property
+    def step(self) -> int:
+        """See the class."""
+        self.timeless = False
+        return self._step
+
+    @property
+    def progress(self) -> float:
+        """See the class."""
+        self.timeless = False
+        return self._progress
 
     @property
     def model(self) -> nn.Module:
         """The network in training."""
-        return self.run.model
+        return self._run.model
 
     @property
     def logits(self) -> Tensor:
         """(n, K) outputs of the network in training mode, with graph. The update reuses them."""
         if self._logits is None:
-            with self.run.autocast():
-                logits: Tensor = self.run.model(self.inputs)
+            with self._run.autocast():
+                logits: Tensor = self._run.model(self.inputs)
             self._logits = logits if logits.dtype == torch.float32 else logits.float()
         return self._logits
 
@@ -88,13 +113,13 @@ class Batch:
     def losses(self) -> Tensor:
         """(n,) losses of the examples, with graph. The update reuses them, so reading is free."""
         if self._losses is None:
-            self._losses = self.run.weighter.losses(self.logits, self.labels)
+            self._losses = self._run.weighter.losses(self.logits, self.labels)
         return self._losses
 
     def clean(self) -> Batch:
         """The hold-out mini-batch of this step, the same one that :meth:`alignment` uses."""
         if self._clean is None:
-            self._clean = self.run.clean_batch()
+            self._clean = self._run.clean_batch()
         return self._clean
 
     def alignment(self, way: Way = "auto") -> Tensor:
@@ -123,18 +148,18 @@ class Batch:
                 self._logits, self._losses = aligned.logits, aligned.losses
                 self._update = aligned.backward
             else:
-                with kept_buffers(self.run.model):
+                with kept_buffers(self._run.model):
                     aligned = self._aligned(way)
             self._alignment[way] = aligned.alignment
         return self._alignment[way]
 
     def _aligned(self, way: Way) -> Aligned:
-        clean, weighter = self.clean(), self.run.weighter
-        with self.run.autocast():
+        run, clean = self._run, self.clean()
+        with run.autocast():
             return align(
-                self.run.model, weighter.losses, self.inputs, self.labels,
+                run.model, run.weighter.losses, self.inputs, self.labels,
                 clean.inputs, clean.labels, way,
-                loss_has_parameters=bool(self.run.loss_parameters),
+                loss_has_parameters=bool(run.loss_parameters),
             )  # fmt: skip
 
     def backward(self, weights: Tensor) -> None:
@@ -148,6 +173,31 @@ class Batch:
     def is_finite(self, weights: Tensor) -> bool:
         """Whether ``sum_i weights_i * losses_i`` is a finite number."""
         return math.isfinite(torch.dot(weights, self.losses.detach()).item())
+
+
+class Drawn(Batch):
+    """A batch by position in a pool; its examples are gathered when they are first read.
+
+    Attributes:
+        pool: what it is drawn from.
+        drawn: what the augmentation drew for its images; None where there is none.
+    """
+
+    __slots__ = ("drawn", "pool")
+
+    def __init__(
+        self, run: Run, pool: Pool, index: Tensor, drawn: Tensor | None, held_out: bool
+    ) -> None:
+        self._open(run, index, held_out)
+        self.pool = pool
+        self.drawn = drawn
+
+    def __getattr__(self, name: str) -> Tensor:
+        """Called for what is not there yet."""
+        if name not in ("inputs", "labels"):
+            raise AttributeError(f"a batch has no attribute {name!r}")
+        self.inputs, self.labels = self.pool.take(self.index, self.drawn)
+        return self.inputs if name == "inputs" else self.labels
 
 
 def usable(weights: Tensor, batch: Batch) -> Tensor:

@@ -15,7 +15,7 @@ from weightbench.files import replacing
 if TYPE_CHECKING:
     from weightbench.run import Run
 
-_PLAIN = ("steps_taken", "side_steps", "used_holdout", "select_accuracy", "_selected")
+_PLAIN = ("steps_taken", "side_steps", "used_holdout")
 _DIGEST = 32  # bytes
 _STREAMS = ("generator", "_order", "_clean_order")
 
@@ -76,6 +76,8 @@ def _state(run: Run) -> dict[str, Any]:
         "weight_log": run.weight_log.state(),
         "passes": {key: passes.state() for key, passes in run._passes.items()},
         "streams": {name: getattr(run, name).get_state() for name in _STREAMS},
+        "select_accuracy": run._selection.curve,
+        "_selected": run._selection.best,
         **{name: getattr(run, name) for name in _PLAIN},
     }
 
@@ -92,5 +94,6 @@ def _load(run: Run, state: dict[str, Any]) -> None:
         run._passes_over(on, size).go_to(place)
     for name in _STREAMS:
         getattr(run, name).set_state(state["streams"][name].cpu())
+    run._selection.curve, run._selection.best = state["select_accuracy"], state["_selected"]
     for name in _PLAIN:
         setattr(run, name, state[name])

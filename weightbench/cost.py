@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from weightbench.batch import Batch
 from weightbench.provenance import provenance
 from weightbench.records import Cost, Trial
+from weightbench.replay import eager, stepper
 from weightbench.run import Run
 from weightbench.task import make_task
 from weightbench.weighter import make_weighter
@@ -38,10 +39,15 @@ class _Steps:
         task = dataclasses.replace(task, recipe=recipe)
         self.run = Run(task, 0, weighter=make_weighter(weighter), device=trial.device)
         self._batches: Iterator[Batch] = self.run.unwatched()
+        self._take = stepper(self.run)
 
     def step(self) -> None:
-        batch = next(self._batches)
-        self.run.step(self.run.weighter.weigh(batch))
+        """A step as a trial takes it."""
+        self._take(next(self._batches))
+
+    def eager(self) -> None:
+        """A step whose operations can be seen."""
+        eager(self.run, next(self._batches))
 
     def seconds(self, steps: int) -> float:
         """Seconds a step takes, device done, over ``steps`` of them."""
@@ -54,18 +60,23 @@ class _Steps:
 
     def flops(self) -> int:
         with FlopCounterMode(display=False) as counter:
-            self.step()
+            self.eager()
         return int(counter.get_total_flops())
 
     def peak_bytes(self) -> int:
         """Bytes of model, optimiser and weighter, and the most a step holds on top of them."""
-        if self.run.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.run.device)
-            self.step()
-            return int(torch.cuda.max_memory_allocated(self.run.device))
-        with LiveBytes() as live:
-            self.step()
-        peak: int = live.peak
+        device = self.run.device
+        if device.type == "cuda":
+            assert self.run.optimizer is not None
+            self.run.optimizer.zero_grad()  # gradients are of the step that makes them
+            torch.cuda.reset_peak_memory_stats(device)
+            before = torch.cuda.memory_allocated(device)
+            self.eager()
+            peak = int(torch.cuda.max_memory_allocated(device)) - before
+        else:
+            with LiveBytes() as live:
+                self.eager()
+            peak = live.peak
         return self._held_bytes() + peak
 
     def _held_bytes(self) -> int:

@@ -85,6 +85,13 @@ class DataSet:
         return digest.hexdigest()
 
 
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """``values`` on ``device``. A GPU is not waited for: it copies from pinned memory."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pool:
     """Examples on a device.
@@ -125,12 +132,13 @@ class Pool:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, index: Tensor, augment: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def take(self, index: Tensor, drawn: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Float inputs and labels of the examples ``index``.
 
         Args:
             index: (b,) int64 on the pool's device.
-            augment: the stream to augment with; images are taken as they are where it is None.
+            drawn: what the augmentation drew for them, on any device; images are taken as they are
+                where it is None.
 
         Returns:
             (b, ...) float32 inputs, images as (b, C, H, W), and (b,) int64 labels.
@@ -140,10 +148,10 @@ class Pool:
             return self.inputs.index_select(0, index), labels
         if self.augmentation is None:
             images = self.inputs.index_select(0, index)
-        elif augment is None:
+        elif drawn is None:
             images = self.augmentation.middle(self.inputs.index_select(0, index))
         else:
-            images = self.augmentation.gather(self.inputs, index, augment)
+            images = self.augmentation.gather(self.inputs, index, sent(drawn, index.device))
         low, high = self.span
         return images.permute(0, 3, 1, 2).float().mul_((high - low) / 255).add_(low), labels
 

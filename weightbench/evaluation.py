@@ -134,6 +134,7 @@ def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:
             workers=limits.workers,
             seconds=limits.seconds,
             memory=limits.memory,
+            device=trials[0].device if trials else "cpu",
             fresh=bool(outside(grid.missing)),  # strangers share no process
         )
     for _, outcome in finished:
@@ -178,7 +179,13 @@ def run_probes(trials: Sequence[Trial], store: Store, limits: Limits) -> Iterato
         finished = inline(trials, probe_trial)
     else:
         finished = in_processes(
-            trials, probe_trial, _no_cost, workers=1, seconds=limits.seconds, memory=limits.memory
+            trials,
+            probe_trial,
+            _no_cost,
+            workers=1,
+            seconds=limits.seconds,
+            memory=limits.memory,
+            device=trials[0].device if trials else "cpu",
         )
     for trial, cost in finished:
         if isinstance(cost, Cost):

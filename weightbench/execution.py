@@ -22,6 +22,8 @@ R = TypeVar("R")
 Lost = Callable[[J, Status, str], R]
 Step = Iterator[tuple[J, R]]
 
+_GPU_SHARED = 0.9  # of its memory; the rest is for what CUDA itself takes in every process
+
 
 def inline(jobs: Sequence[J], work: Callable[[J], R]) -> Iterator[tuple[J, R]]:
     """Run ``work`` on each job in this process, one after another, without limits."""
@@ -37,11 +39,13 @@ def in_processes(
     workers: int,
     seconds: float,
     memory: int,
+    device: str = "cpu",
     fresh: bool = False,
 ) -> Iterator[tuple[J, R]]:
     """Run ``work`` on each job in ``workers`` processes, one thread each; yields as they finish.
 
-    A job that outlives its limits is killed and its worker replaced; the others go on.
+    A job that outlives its limits is killed and its worker replaced; the others go on. On a GPU
+    every job has a process of its own: an error of the device stays with a process for good.
 
     Args:
         jobs: picklable.
@@ -49,14 +53,15 @@ def in_processes(
         lost: what to yield for a job whose process was lost.
         workers: processes.
         seconds: wall-clock limit of each job.
-        memory: bytes of data each worker may hold.
+        memory: bytes of data each worker may hold; on a GPU they share its memory instead.
+        device: ``cpu`` or ``cuda``; on a GPU each job has a process of its own in any case.
         fresh: whether each job has a process of its own, so that none meets what another left.
     """
     with ProcessPool(
         max_workers=workers,
-        max_tasks=int(fresh),
+        max_tasks=int(fresh or device != "cpu"),
         initializer=_prepare_worker,
-        initargs=(memory,),
+        initargs=(memory, workers, device),
         context=_context(),
     ) as pool:
         futures: dict[concurrent.futures.Future[R], J] = {
@@ -117,17 +122,26 @@ def _context() -> BaseContext:
     return context
 
 
-def _prepare_worker(memory: int) -> None:
+def _prepare_worker(memory: int, workers: int, device: str) -> None:
     """One thread, a memory limit, no share in Ctrl-C, and no life after the parent's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         parent_death_signal = 1  # PR_SET_PDEATHSIG
         ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+    import torch
+
+    torch.set_num_threads(1)
+    if device == "cpu":
+        _limit_data(memory)
+    elif workers > 1:  # without a device it is the job's error, which becomes a row
+        with contextlib.suppress(RuntimeError, AssertionError):
+            torch.cuda.set_per_process_memory_fraction(_GPU_SHARED / workers)
+
+
+def _limit_data(memory: int) -> None:
+    """Limit writable memory; not where CUDA is used, whose driver maps far more than it holds."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (memory, hard))
-    import torch
-
-    torch.set_num_threads(1)

@@ -115,6 +115,7 @@ class Training(_Model):
         predictions: checksum of the predictions kept beside the record.
         weights: what the weighter made of the training set in its last whole epoch; None where it
             trained on the hold-out alone. Earlier epochs are in the file of weights.
+        peak_bytes: the most that tensors took on a GPU at once; None on a CPU.
     """
 
     accuracy: Share
@@ -130,6 +131,7 @@ class Training(_Model):
     select_curve: list[tuple[Count, Share]]
     predictions: Hex
     weights: WeightSummary | None = None
+    peak_bytes: Count | None = None
 
 
 class Record(_Model):

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
-import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from weightbench.batch import Batch, explain, usable
+from weightbench.batch import Batch, Drawn, usable
 from weightbench.checkpoint import Checkpoint
 from weightbench.clock import PhaseClock
 from weightbench.data import Pool
-from weightbench.errors import Diverged, HiddenData, Misuse, OverBudget
+from weightbench.errors import HiddenData, Misuse, OverBudget
+from weightbench.loop import batches_of, check_values
 from weightbench.recipe import Recipe
-from weightbench.sets import Passes, Sets, accuracy, predict
+from weightbench.replay import stepper
+from weightbench.selection import Selection
+from weightbench.sets import Passes, Sets, predict
 from weightbench.streams import torch_stream
 from weightbench.task import Task
 from weightbench.weight_log import WeightLog
 from weightbench.weighter import Weighter, spec_of
 
-# Steps between looks at weights and at losses. A look stalls a GPU; on a CPU, weights are looked at
-# in every step, while a loss that is not finite stays so and can wait.
-_LOOKS = {"cpu": (1, 10)}
-_LOOKS_ELSEWHERE = (50, 50)
 _BUDGET = 20  # schedules of the task that a run may take, side trainings included
 
 
@@ -53,6 +49,7 @@ class Run:
         used_holdout: whether clean data had a say (the hold-out was touched, or the deployed
             network was chosen on the select split); noted, for tables tell the two apart.
         generator: the weighter's own random stream, the only randomness it may use.
+        replays: whether :meth:`train` replays steps where it can (:mod:`weightbench.replay`).
     """
 
     def __init__(
@@ -100,10 +97,9 @@ class Run:
         self.optimizer: torch.optim.Optimizer | None = None
         self._batch: Batch | None = None
         self._deployed: nn.Module | None = None
-        self.select_accuracy: list[tuple[int, float]] = []
-        self._selected: dict[str, Any] | None = None
+        self._selection = Selection()
         self.weight_log: WeightLog | None = None
-        self._looks = _LOOKS.get(self.device.type, _LOOKS_ELSEWHERE)
+        self.replays = self.device.type == "cuda"
 
     # ---- what a weighter reads -------------------------------------------------------------------
 
@@ -145,12 +141,12 @@ class Run:
 
     def _batch_of(self, pool: Pool, index: Tensor, role: str) -> Batch:
         """A batch of ``pool``, augmented by draws that depend on the step and nothing before it."""
-        held_out = pool is self._sets.holdout
-        if pool.augmentation is None:
-            return Batch(self, index, *pool.take(index), held_out)
-        role = f"{self._role}{role}/{self.steps_taken}"
-        stream = torch_stream(self.task.name, role, self.seed)
-        return Batch(self, index, *pool.take(index, stream), held_out)
+        drawn = None
+        if pool.augmentation is not None:
+            role = f"{self._role}{role}/{self.steps_taken}"
+            stream = torch_stream(self.task.name, role, self.seed)
+            drawn = pool.augmentation.draw(len(index), stream)
+        return Drawn(self, pool, index, drawn, held_out=pool is self._sets.holdout)
 
     def epochs(self, size: int) -> Iterator[Batch]:
         """Shuffled passes over the training set, for ever.
@@ -217,6 +213,7 @@ class Run:
         clock = PhaseClock(self.device)  # its time is part of the phase it is called from
         child._setup(self.task, self.seed, weighter, sets, recipe, clock, f"{self._role}{role}/")
         child.model = child.model if model is None else model
+        child.replays = self.replays
         child._train(child.unwatched())
         model = child.finish()
         self.side_steps += child.steps_taken + child.side_steps
@@ -260,50 +257,16 @@ class Run:
     # ---- the loop --------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Batch]:
-        return self._loop(monitor=True)
-
-    def _loop(self, monitor: bool) -> Iterator[Batch]:
-        if self.optimizer is not None:
-            raise Misuse("this run has been trained; task.reset(seed) starts another")
-        with self._clock.phase("begin"):
-            self.model.train()
-            self.weighter.begin(self)
-            self.loss_parameters = list(self.weighter.parameters())
-            self.optimizer = self.recipe.optimizer(self.model, self.loss_parameters)
-            if monitor:
-                epochs = self.recipe.steps // self._steps_an_epoch()
-                self.weight_log = WeightLog(self.labels, self._sets.true_labels, epochs)
-            if self._checkpoint is not None:
-                self._checkpoint.restore(self)
-        decays, epoch = self.recipe.decay_steps(), self._steps_an_epoch()
-        looks = self.recipe.evaluation_steps() if monitor else frozenset()
-        with self._clock.phase("train"):
-            left = self.recipe.steps - self.steps_taken
-            for batch in itertools.islice(self.weighter.batches(self), left):
-                self._batch = batch
-                yield batch
-                if self._batch is not None:
-                    raise Misuse("a batch was passed over: call run.step(weights) once for each")
-                if self.steps_taken % epoch == 0:
-                    self.weighter.end_epoch(self)
-                    if self.weight_log is not None:
-                        self.weight_log.end_epoch(self.steps_taken)
-                if self.steps_taken in decays:
-                    self._decay()
-                if self.steps_taken in looks:
-                    self._look()
-                if self._checkpoint is not None:
-                    self._checkpoint.save_if_due(self)
-        if self.steps_taken < self.recipe.steps:
-            raise Misuse(f"batches() ended after {self.steps_taken} of {self.recipe.steps} steps")
+        return batches_of(self, monitor=True)
 
     def unwatched(self) -> Iterator[Batch]:
         """The loop without looks at the select split: for side trainings and for timing."""
-        return self._loop(monitor=False)
+        return batches_of(self, monitor=False)
 
     def _train(self, batches: Iterator[Batch]) -> None:
+        step = stepper(self)
         for batch in batches:
-            self.step(self.weighter.weigh(batch))
+            step(batch)
 
     def train(self, checkpoint: Checkpoint | None = None) -> nn.Module:
         """Run the whole loop with the run's own weighter and return the network to be judged.
@@ -332,50 +295,33 @@ class Run:
         weights = usable(weights, batch)
         optimizer.zero_grad()
         batch.backward(weights)
-        self._check(weights, batch)
+        check_values(self, weights, batch)
         optimizer.step()
+        self._count(batch, weights)
+
+    def _count(self, batch: Batch, weights: Tensor) -> None:
+        """Note a step that was taken."""
         if self.weight_log is not None:
             self.weight_log.note(batch, weights)
         self.steps_taken += 1
         self._batch = None
 
-    def _check(self, weights: Tensor, batch: Batch) -> None:
-        """Look at values now and then, and in the last step."""
-        step, (weights_every, losses_every) = self.steps_taken, self._looks
-        last = step == self.recipe.steps - 1
-        if last or step % weights_every == 0:
-            low = weights.min().item()  # not a number if one weight is none
-            if not low >= 0:
-                explain(weights, batch, self.weighter.negative)
-        if (last or step % losses_every == 0) and not batch.is_finite(weights):
-            explain(weights, batch, self.weighter.negative)
-            raise Diverged(f"the loss is not finite at step {step}")
-
-    def _decay(self) -> None:
-        assert self.optimizer is not None
-        for group in self.optimizer.param_groups:
-            group["lr"] *= self.recipe.decay
-
-    def _steps_an_epoch(self) -> int:
-        return max(1, len(self.labels) // self.recipe.batch_size)
-
     # ---- what the engine and the scorer read -----------------------------------------------------
 
+    @property
+    def select_accuracy(self) -> list[tuple[int, float]]:
+        """(step, accuracy on the select split) of every look."""
+        return self._selection.curve
+
     def _look(self) -> None:
-        """Note the select accuracy and keep the best network so far."""
-        if not len(self._sets.select):
-            return
-        with self._clock.phase("select"), self.autocast():
-            now = accuracy(self.model, self._sets.select)
-            best = max((a for _, a in self.select_accuracy), default=-1.0)
-            self.select_accuracy.append((self.steps_taken, now))
-            if now > best:
-                self._selected = copy.deepcopy(self.model.state_dict())
+        if len(self._sets.select):
+            with self._clock.phase("select"), self.autocast():
+                self._selection.look(self.steps_taken, self.model, self._sets.select)
 
     def _best(self) -> nn.Module:
         """A copy of the network that did best on the select split; of the last where none was."""
         model = self.new_model("model")
-        model.load_state_dict(self._selected or self.model.state_dict())
+        model.load_state_dict(self._selection.best or self.model.state_dict())
         return model.eval()
 
     def finish(self) -> nn.Module:
@@ -402,7 +348,7 @@ class Run:
         Args:
             selected: of the network that did best on the select split instead of the last one.
         """
-        model = self._best() if selected and self._selected else self.finish()
+        model = self._best() if selected and self._selection.best else self.finish()
         with self._clock.phase("test"), self.autocast():
             return predict(model, self._sets.test).argmax(1)
 

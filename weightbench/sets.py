@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from weightbench.augmentation import CropFlip
-from weightbench.data import Pool
+from weightbench.data import Pool, sent
 from weightbench.task import Splits, Task
 
 _CHUNK = 2000  # examples a forward pass when a whole set is predicted
@@ -72,7 +72,7 @@ class Passes:
 
     def _shuffle(self) -> None:
         self._before = self._generator.get_state()
-        order = torch.randperm(self._n, generator=self._generator).to(self._device)
+        order = sent(torch.randperm(self._n, generator=self._generator), self._device)
         self._batches = torch.split(order[: self._used], self._size)
         self._at = 0
 

@@ -21,6 +21,8 @@ from weightbench.task import make_task
 from weightbench.weighter import digest_of, make_weighter, spec_of
 
 _REASON_LENGTH = 500
+# How errors of no type of their own say it: torch's on a CPU, CUDA's, those of its libraries.
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +70,7 @@ def run_trial(trial: Trial, unfinished: Path | None = None) -> Outcome:
     except (MemoryError, torch.OutOfMemoryError) as error:
         return failed(trial, "oom", f"out of memory: {str(error) or type(error).__name__}")
     except (Exception, SystemExit) as error:
-        if "can't allocate memory" in str(error):
+        if any(sign in str(error) for sign in _OUT_OF_MEMORY):
             return failed(trial, "oom", where(error))
         return failed(trial, "error", where(error))
 
@@ -93,6 +95,8 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
         raise BadSpec("the source changed after the evaluation had started; start it again")
     if weighter.privileged != trial.privileged:
         raise BadSpec("it declares privileged at one time and not at another")
+    if trial.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
     run = Run(task, trial.seed, weighter=weighter, device=trial.device)
     run.train(checkpoint)
     predictions: Predictions = {
@@ -132,6 +136,7 @@ def _training(run: Run, predictions: Predictions, weights: Weights | None) -> Tr
         select_curve=run.select_accuracy,
         predictions=checksum(predictions),
         weights=weights.history[-1] if weights and weights.history else None,
+        peak_bytes=torch.cuda.max_memory_allocated() if run.device.type == "cuda" else None,
     )
 
 

@@ -46,4 +46,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     width = max(len(name) for name, _ in RATIOS)
     for name, ratio in RATIOS:
         terminalreporter.write_line(f"{name:{width}}  {ratio}")
-    terminalreporter.write_line(f"one thread, {made.machine}, torch {made.packages['torch']}")
+    gpu = f", {provenance('cuda').machine}" if torch.cuda.is_available() else ""
+    terminalreporter.write_line(f"one thread, {made.machine}{gpu}, torch {made.packages['torch']}")

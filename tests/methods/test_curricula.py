@@ -71,7 +71,7 @@ def test_mentornets_threshold_is_a_moving_percentile() -> None:
 def test_mentornet_drops_examples_out(tiny: wb.Task, progress: float, rate: float) -> None:
     """In the burn-in everything counts alike, but for what drops out."""
     weighter, batch = first_batch(tiny, "mentornet")
-    batch.progress = progress
+    batch._progress = progress
     kept = (torch.rand(32, generator=draws(tiny, "mentornet")) >= rate).float()
     torch.testing.assert_close(weighter.weigh(batch), kept / kept.sum())
 

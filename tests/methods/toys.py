@@ -66,7 +66,7 @@ def of_losses(batch: wb.Batch, losses: Sequence[float], progress: float = 0.0) -
     """Any examples of the run of which the network thinks so: they have these ``losses``."""
     made = batch.run.batch(batch.index[: len(losses)])
     made._losses = torch.tensor(losses, requires_grad=True)
-    made.progress = progress
+    made._progress = progress
     return made
 
 

@@ -28,6 +28,28 @@ class Trap(wb.Weighter):
         raise NotImplementedError
 
 
+class FillsDevice(Trap):
+    """Asks for a pebibyte."""
+
+    def fail(self, batch: wb.Batch) -> Tensor:
+        return torch.empty(2**50, dtype=torch.uint8, device=batch.labels.device)
+
+
+class DeviceIsFull(Trap):
+    """Says it as CUDA does."""
+
+    message = "CUDA error: out of memory"
+
+    def fail(self, batch: wb.Batch) -> Tensor:
+        raise RuntimeError(self.message)
+
+
+class LibraryIsFull(DeviceIsFull):
+    """Says it as its libraries do."""
+
+    message = "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+
+
 class WrongShape(Trap):
     """One weight too many."""
 

@@ -75,7 +75,7 @@ def _by_trial(model: nn.Module, loss: Loss, inputs: Tensor, labels: Tensor) -> s
             return str(error)
         names = trained(model)
         true = torch.autograd.grad(losses, list(names.values()), half, materialize_grads=True)
-    return _by_gradient(total(parts), dict(zip(names.values(), true, strict=True)))
+        return _by_gradient(total(parts), dict(zip(names.values(), true, strict=True)))
 
 
 def _half(losses: Tensor) -> Tensor:
