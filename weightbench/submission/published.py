@@ -61,6 +61,7 @@ def published(folder: Path, least: Badge = "self-reported") -> Published:
     badges: dict[str, Badge] = {}
     told: dict[str, Told] = {}
     damaged: list[str] = []
+    taken: set[str] = set()
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name.startswith(".") or path.name.endswith(".evidence.json"):
             continue
@@ -68,8 +69,9 @@ def published(folder: Path, least: Badge = "self-reported") -> Published:
             submission = read(path)
             badge = badge_of(submission, path)
             weighter = submission.manifest.weighter
-            if weighter in badges:
+            if weighter.casefold() in taken:
                 raise SubmissionError(f"{weighter} was submitted already")
+            taken.add(weighter.casefold())
         except SubmissionError as error:
             damaged.append(plain(f"{path}: {error}"))
             continue
