@@ -141,8 +141,8 @@ def test_a_weighter_looks_the_same_in_every_panel_and_like_no_other() -> None:
     figure = curves(table)
     panels = []
     for axes in figure.axes:
-        handles: list[Any]
-        handles, labels = axes.get_legend_handles_labels()
+        found: Any = axes.get_legend_handles_labels()
+        handles, labels = found
         looks = [(h.lines[0].get_color(), h.lines[0].get_marker()) for h in handles]
         panels.append(dict(zip(labels, looks, strict=True)))
     assert len(set(panels[0].values())) == 30
