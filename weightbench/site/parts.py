@@ -101,18 +101,25 @@ class Environments:
     """Numbers the distinct circumstances under which records were made."""
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[str, ...], int] = {}
+        self._made: dict[tuple[object, ...], Provenance] = {}
+        self._numbers: dict[tuple[object, ...], int] = {}
 
     def number(self, made: Provenance) -> int:
         """Of the circumstances of one record."""
-        packages = ", ".join(f"{name} {version}" for name, version in made.packages.items())
-        commit = (made.commit or "an installed package") + (" with changes" if made.dirty else "")
-        described = tuple(map(plain, (commit, made.machine, str(made.threads), packages)))
-        return self._numbers.setdefault(described, len(self._numbers) + 1)
+        packages = tuple(made.packages.items())
+        known = (made.commit, made.dirty, made.machine, made.threads, packages)
+        self._made.setdefault(known, made)
+        return self._numbers.setdefault(known, len(self._numbers) + 1)
 
     def described(self) -> tuple[tuple[str, ...], ...]:
-        """All of them, in order."""
-        return tuple(self._numbers)
+        """All of them, in order: source, machine, threads, packages."""
+        return tuple(map(_described, self._made.values()))
+
+
+def _described(made: Provenance) -> tuple[str, ...]:
+    packages = ", ".join(f"{name} {version}" for name, version in made.packages.items())
+    commit = (made.commit or "an installed package") + (" with changes" if made.dirty else "")
+    return tuple(map(plain, (commit, made.machine, str(made.threads), packages)))
 
 
 def task_part(
