@@ -12,7 +12,7 @@ help:
 	@echo "make bench      what things cost: ratios, measured side by side"
 	@echo "make gpu        tests and ratios that need a GPU"
 	@echo "make cifar      the paper's CIFAR-10 tasks on a GPU; goes on where it was stopped"
-	@echo "make site       the published board from the records in leaderboard/"
+	@echo "make site       the published boards from the records in leaderboard/"
 
 evaluate: $(BIN)/ready
 	$(BIN)/weightbench evaluate $(ARGS)
@@ -30,14 +30,17 @@ bench: $(BIN)/ready
 gpu: $(BIN)/ready
 	$(BIN)/pytest -rs tests/test_gpu.py tests/benchmarks/test_gpu.py $(ARGS)
 
-# The published board from the raw records in leaderboard/, which come from
-#   .venv/bin/weightbench evaluate --out leaderboard
-# and its anchors, made once for each version of a task, from
+# The published boards, one for each of these suites, from the raw records in leaderboard/. The
+# records come from
+#   .venv/bin/weightbench evaluate --suite quick --out leaderboard
+# and the anchors, made once for each version of a task, from
 #   .venv/bin/weightbench anchors leaderboard --out leaderboard/anchors.json
+SUITES := quick
+
 site: $(BIN)/ready
-	$(BIN)/weightbench leaderboard leaderboard --format markdown --out leaderboard/README.md
-	$(BIN)/weightbench leaderboard leaderboard --format json --out leaderboard/board.json
-	$(BIN)/weightbench leaderboard leaderboard --format html --out leaderboard/index.html
+	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format markdown --out leaderboard/README.md
+	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format json --out leaderboard/board.json
+	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format html --out leaderboard/index.html
 
 # Hours of training. In slices: timeout --signal=INT 590 make cifar, again and again.
 cifar: $(BIN)/ready

@@ -25,7 +25,7 @@ class Mine(wb.Weighter):
 
 def test_a_task_card_says_data_sizes_noise_and_recipe() -> None:
     text = str(card("digits-background-flip-v0[noise=0.2]"))
-    for word in ("digits, 1797 examples", "train", "holdout 30", "noise=0.2", "Recipe(steps=400"):
+    for word in ("digits, 1797 examples", "train", "holdout 30", "noise=0.2", "steps 400, batch"):
         assert word in text
     wrong = float(text.partition("wrong")[2].partition("%")[0])
     assert 10 < wrong < 20  # some of the drawn labels were that class already

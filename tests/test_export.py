@@ -46,7 +46,7 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_json_holds_every_number_and_the_records_behind_it() -> None:
-    content = json.loads(to_json(scored()))
+    content = json.loads(to_json([scored()]))
     good = next(row for row in content["rows"] if row["weighter"] == "good")
     assert good["cells"]["a-v0"]["seeds"] == 8
     assert good["cost"]["time"] == 3.25
@@ -57,7 +57,7 @@ def test_json_holds_every_number_and_the_records_behind_it() -> None:
 
 
 def test_csv_has_a_line_for_each_weighter_and_each_of_its_tasks() -> None:
-    lines = list(csv.DictReader(io.StringIO(to_csv(scored()))))
+    lines = list(csv.DictReader(io.StringIO(to_csv([scored()]))))
     assert len(lines) == 5 * 3
     (whole,) = [line for line in lines if line["weighter"] == "good" and not line["task"]]
     assert float(whole["time"]) == 3.25
@@ -67,7 +67,7 @@ def test_csv_has_a_line_for_each_weighter_and_each_of_its_tasks() -> None:
 
 
 def test_markdown_shows_names_as_text() -> None:
-    text = to_markdown(scored())
+    text = to_markdown([scored()])
     assert "<script" not in text
     assert "\x1b" not in text
     (line,) = [line for line in text.splitlines() if "alert" in line]

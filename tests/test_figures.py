@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,6 +15,7 @@ from matplotlib.image import imread
 from tests.generated import record
 from weightbench.cli import main
 from weightbench.diagnostics import Weights
+from weightbench.figures.drawing import curves
 from weightbench.records import Record, WeightSummary
 from weightbench.store import Predictions, Store, checksum
 from weightbench.task import make_task
@@ -129,3 +131,19 @@ def test_nothing_to_draw_is_one_line(runs: Path, tmp_path: Path) -> None:
     assert done.stderr.startswith("error: nothing to draw: no task")
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_weighter_looks_the_same_in_every_panel_and_like_no_other() -> None:
+    names = [f"weighter-{i:02}" for i in range(30)]
+    rows = [("a", name, step, 0.5) for name in names for step in (1, 2)]
+    rows += [("b", name, step, 0.5) for name in names[1:] for step in (1, 2)]
+    table = pd.DataFrame(rows, columns=["task", "weighter", "step", "accuracy"])
+    figure = curves(table)
+    panels = []
+    for axes in figure.axes:
+        found: Any = axes.get_legend_handles_labels()
+        handles, labels = found
+        looks = [(h.lines[0].get_color(), h.lines[0].get_marker()) for h in handles]
+        panels.append(dict(zip(labels, looks, strict=True)))
+    assert len(set(panels[0].values())) == 30
+    assert panels[1].items() <= panels[0].items()

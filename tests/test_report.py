@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 from rich.console import Console
 
 from tests.generated import anchored, cost, record, records, spread
 from weightbench.records import Cost, Record
-from weightbench.report import print_board
+from weightbench.report import print_board, print_boards
 from weightbench.scoring import board
 
 
-def printed(everything: list[Record], costs: list[Cost] | None = None) -> str:
+def printed(everything: list[Record], costs: list[Cost] | None = None, width: int = 160) -> str:
     out = io.StringIO()
-    print_board(board(everything, costs or []), Console(file=out, width=160))
+    print_board(board(everything, costs or []), Console(file=out, width=width))
     return out.getvalue()
 
 
@@ -67,3 +68,27 @@ def test_markup_in_a_name_is_text() -> None:
     name = "[bold red]boo[/]"
     hostile = [record(t, name, s, 0.7) for t in ("a-v0", "b-v0") for s in range(8)]
     assert name in printed([*entries(), *hostile])
+
+
+def test_a_narrow_terminal_cuts_no_number() -> None:
+    tasks = [f"task-{i}-v0" for i in range(9)]
+    everything = records(anchored(tasks=tasks))
+    narrow = printed(everything, width=72)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in narrow
+    assert all(len(line) <= 72 for line in narrow.splitlines())
+    for letter in "ABCDEFGHI":
+        assert narrow.count(f"acc {letter}") == 1
+    wide = [line for line in printed(everything).splitlines() if "oracle" in line]
+    assert set(wide[0].split()) <= set(narrow.split())
+
+
+def test_failures_have_a_column_only_where_there_are_some() -> None:
+    assert "failed" not in printed(entries())
+    assert "failed" in printed([*entries(), record("a-v0", "good", 99, None)])
+
+
+def test_titles_stand_above_their_boards() -> None:
+    out = io.StringIO()
+    titled = dataclasses.replace(board(entries()), title="one [b]", about="what it is")
+    print_boards([titled, titled], Console(file=out, width=160))
+    assert out.getvalue().count("one [b]: what it is") == 2

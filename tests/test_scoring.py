@@ -233,3 +233,19 @@ def test_a_newcomer_may_move_places_and_no_other_number() -> None:
     for name, row in before.items():
         assert numbers(row) == numbers(after[name])
     assert (before["good"].place, after["good"].place) == ("1", "2")
+
+
+def test_a_crowd_on_few_tasks_is_told_how_many_seeds_it_takes() -> None:
+    def scored(crowd: int, seeds: int) -> Board:
+        table = anchored(seeds)
+        for task in table:
+            table[task] |= {
+                f"w{i:02}": spread(0.62 + i / 60, seeds, i, 0.001) for i in range(crowd)
+            }
+        return board(records(table))
+
+    assert {row.place for row in scored(15, 6).rows} == {"-", "1-16"}  # 120 pairs, 2 / 2^12
+    assert any("that takes 7 seeds" in note for note in scored(15, 6).notes)
+    for enough in (scored(15, 7), scored(5, 6)):
+        assert not any("that takes" in note for note in enough.notes)
+        assert "1" in {row.place for row in enough.rows}

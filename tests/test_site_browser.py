@@ -36,7 +36,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page as a file on disk."""
     made = scored()
     path = tmp_path_factory.mktemp("site") / "index.html"
-    path.write_text(render(made, cards_of(made.tasks, [row.weighter for row in made.rows])))
+    path.write_text(render([made], cards_of(made.tasks, [row.weighter for row in made.rows])))
     return path.as_uri()
 
 
@@ -55,7 +55,7 @@ class Visit:
 
     def names(self) -> list[str]:
         """Weighters that are shown, in order."""
-        links = self.page.locator("#entries tbody tr:visible th a")
+        links = self.page.locator(".entries tbody tr:visible th a")
         return [str(text) for text in links.all_inner_texts()]
 
 
@@ -158,4 +158,4 @@ def test_a_screenshot_is_not_blank(visit: Visit, tmp_path: Path) -> None:
 def test_it_prints_without_its_controls(visit: Visit) -> None:
     visit.page.emulate_media(media="print")
     assert not visit.page.get_by_label("Weighter contains").is_visible()
-    assert visit.page.locator("#entries").is_visible()
+    assert visit.page.locator(".entries").is_visible()

@@ -77,7 +77,10 @@ def task_card(task: Task) -> Card:
         "corruption": repr(task.corruption),
         "wrong": f"{splits.corrupted.rate:.1%} of the training labels (seed 0)",
         "model": f"{getattr(task.model, '__name__', 'model')}, {count:,} parameters",
-        "recipe": repr(task.recipe),
+        "recipe": ", ".join(
+            f"{field.name.replace('_', ' ')} {getattr(task.recipe, field.name)}"
+            for field in dataclasses.fields(task.recipe)
+        ),
         "parameters": _params(task.parameters()),
     }
     return Card(task.name, task.about, facts, splits.corrupted.transition)

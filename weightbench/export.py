@@ -31,39 +31,53 @@ def sections(board: Board) -> list[tuple[str, list[Row]]]:
     return [(title, rows) for title, rows in parts if rows]
 
 
-def to_text(board: Board) -> str:
+def to_text(boards: Sequence[Board]) -> str:
     """What the terminal shows, without colours."""
     from rich.console import Console
 
-    from weightbench.report import print_board
+    from weightbench.report import print_boards
 
     out = io.StringIO()
-    print_board(board, Console(file=out, width=200))
+    print_boards(boards, Console(file=out, width=200))
     return out.getvalue()
 
 
-def to_markdown(board: Board) -> str:
-    """A table for each part, the tasks and the notes."""
-    letters = [f"acc {chr(ord('A') + i % 26)}" for i in range(len(board.tasks))]
+def letters_of(board: Board) -> list[str]:
+    """Short names of the tasks, for the heads of narrow columns: A to Z, then AA."""
+    return [chr(ord("A") + i % 26) * (1 + i // 26) for i in range(len(board.tasks))]
+
+
+def to_markdown(boards: Sequence[Board]) -> str:
+    """Each board under its title: a table for each part, the tasks and the notes."""
+    return "\n".join(_markdown(board) for board in boards)
+
+
+def _markdown(board: Board) -> str:
+    letters = letters_of(board)
+    failed = ["failed"] * any(row.failures for row in board.rows)
     head = [
         "",
         "weighter",
         *badge_head(board),
         "skill [95 %]",
-        *letters,
+        *[f"acc {letter}" for letter in letters],
         "time x",
         "FLOP x",
         "mem x",
-        "failed",
+        *failed,
     ]
+    left = 2 + len(badge_head(board))
+    ruler = ["---:", *["---"] * left, *["---:"] * (len(head) - left - 1)]
     lines: list[str] = []
+    if board.title:
+        about = f"{board.about[:1].upper()}{board.about[1:]}."
+        lines += [f"## {_escaped(board.title)}", "", _escaped(about), ""]
     for title, rows in sections(board):
-        lines += [f"**{title}**", "", _line(head), _line(["---"] * len(head))]
-        lines += [_line(_cells(row, board)) for row in rows]
+        lines += [f"**{title}**", "", _line(head), _line(ruler)]
+        lines += [_line(_cells(row, board)[: len(head)]) for row in rows]
         lines.append("")
     lines += [
-        f"- {letter[-1]}: {_escaped(task)}"
-        for letter, task in zip(letters, board.tasks, strict=True)
+        f"- {letter}: {_escaped(task)}" for letter, task in zip(letters, board.tasks, strict=True)
     ]
     lines.append("- skill: 0 is uniform, 1 is oracle (privileged: shown, never ranked)")
     lines.append("- x: a training's cost over uniform's")
@@ -83,14 +97,22 @@ def between_markers(page: str, text: str) -> str:
     return f"{before}{BEGIN}\n{text}{END}{after}"
 
 
-def to_csv(board: Board) -> str:
+def to_csv(boards: Sequence[Board]) -> str:
     """A line for each weighter on each task; ``task`` is empty where it is about all of them."""
     out = io.StringIO()
-    columns = [*_COLUMNS, *badge_head(board)]
+    badges = ["badge"] * any(board.badges for board in boards)
+    columns = ["suite"] * any(board.title for board in boards) + [*_COLUMNS, *badges]
     writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
     writer.writeheader()
+    for board in boards:
+        _write_rows(board, writer)
+    return out.getvalue()
+
+
+def _write_rows(board: Board, writer: csv.DictWriter[str]) -> None:
     for row in board.rows:
-        own = {
+        own: dict[str, Any] = {
+            **({"suite": board.title} if board.title else {}),
             "weighter": plain(row.weighter),
             "privileged": int(row.privileged),
             "used_holdout": int(row.used_holdout),
@@ -105,16 +127,22 @@ def to_csv(board: Board) -> str:
             bounds = _bounds("accuracy", cell.accuracy) | _bounds("skill", cell.skill)
             counts = {"seeds": cell.seeds, "failures": cell.failures}
             writer.writerow({**own, "task": plain(task), **counts, **bounds})
-    return out.getvalue()
 
 
-def to_json(board: Board) -> str:
-    """Everything, and the keys of the records each number was made from."""
+def to_json(boards: Sequence[Board]) -> str:
+    """Everything, and the keys of the records each number was made from; suites by their names."""
+    if [board.title for board in boards] == [""]:
+        content = _content(boards[0])
+    else:
+        content = {"suites": {board.title: _content(board) for board in boards}}
+    return json.dumps({"schema_version": 1, **content}, indent=1, allow_nan=False) + "\n"
+
+
+def _content(board: Board) -> dict[str, Any]:
     keys: dict[str, dict[str, list[str]]] = {}
     for r in board.records:
         keys.setdefault(r.trial.task, {}).setdefault(r.trial.weighter, []).append(r.trial.key)
     content: dict[str, Any] = {
-        "schema_version": 1,
         "tasks": board.tasks,
         "rows": [{**dataclasses.asdict(row), "place": row.place} for row in board.rows],
         "anchors": {task: anchor.model_dump() for task, anchor in board.anchors.items()},
@@ -123,7 +151,7 @@ def to_json(board: Board) -> str:
     }
     if board.badges:
         content["badges"] = dict(board.badges)
-    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+    return content
 
 
 def _bounds(name: str, interval: Interval | None) -> dict[str, float]:
@@ -153,11 +181,15 @@ def skill_text(row: Row, board: Board) -> str:
     """Skill with its interval, and how many tasks it covers where some are missing."""
     if row.skill is None:
         return ""
-    text = f"{row.skill.mean:.2f} [{row.skill.low:.2f}, {row.skill.high:.2f}]"
-    covered = len(set(row.cells) & set(board.anchors))
-    return (
-        text if covered == len(board.anchors) else f"{text}, {covered}/{len(board.anchors)} tasks"
-    )
+    mean, low, high = (fixed(v, 2) for v in (row.skill.mean, row.skill.low, row.skill.high))
+    text = f"{mean} [{low}, {high}]"
+    covered, of = board.covered(row), len(board.anchors)
+    return text if board.whole(row) else f"{text}, {covered}/{of} tasks"
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number with so many digits after the point, and no sign before a zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def badge_head(board: Board) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.commands import TINY
-from weightbench.records import _seal
+from weightbench.records import _seal, read_record
 from weightbench.registry import SUITES, Suite
 from weightbench.store import Store
 from weightbench.submission.bundling import About, bundle
@@ -92,6 +92,23 @@ class Folder:
     def first(self, edit: Callable[[Any], object]) -> None:
         """Edit the first record."""
         self.records(lambda records: edit(records[0]))
+
+    def source(self, text: str) -> None:
+        """Another source, that everything else claims to have been made with."""
+        digest = sha256(text.encode())
+        self.write("weighter.txt", text.encode())
+        self.manifest(lambda m: m.update(source=digest))
+        self.records(lambda records: [r["trial"].update(source=digest) for r in records])
+        self.rekey()
+
+    def rekey(self) -> None:
+        """Name the predictions after the trials as they are now."""
+        records = json.loads((self / "records.json").read_text())["records"]
+        keys = [read_record(json.dumps(record)).trial.key for record in records]
+        before = list(dict.fromkeys(name.split(".")[0] for name in self.members()))
+        new = dict(zip(before, keys, strict=True))
+        members = self.members().items()
+        self.pack([(new[n.split(".")[0]] + n[n.index(".") :], c) for n, c in members])
 
     def training(self, **changes: Any) -> None:
         self.first(lambda record: record["training"].update(changes))

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.submission.made import Folder
-from tests.submission.test_hostile import rekey
 from weightbench.errors import SubmissionError
 from weightbench.submission.changes import added
 
@@ -32,7 +31,7 @@ def checkouts(original: Path, tmp_path: Path) -> tuple[Path, Path]:
     shutil.copytree(original, theirs.path)
     theirs.manifest(lambda m: m.update(name="theirs", weighter="theirs.py:Mine"))
     theirs.records(lambda rs: [r["trial"].update(weighter="theirs.py:Mine") for r in rs])
-    rekey(theirs)
+    theirs.rekey()
     return before, after
 
 
@@ -53,6 +52,13 @@ def duplicate(after: Path) -> None:
     shutil.rmtree(after / SUBMISSIONS / "theirs")
     shutil.copytree(after / SUBMISSIONS / "mine", after / SUBMISSIONS / "again")
     Folder(after / SUBMISSIONS / "again").manifest(lambda m: m.update(name="again"))
+
+
+def capitals(after: Path) -> None:
+    theirs = Folder(after / SUBMISSIONS / "theirs")
+    theirs.manifest(lambda m: m.update(weighter="MINE.py:mine"))
+    theirs.records(lambda rs: [r["trial"].update(weighter="MINE.py:mine") for r in rs])
+    theirs.rekey()
 
 
 def workflow(after: Path) -> None:
@@ -94,6 +100,11 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "none": (lambda a: shutil.rmtree(a / SUBMISSIONS / "theirs"), "0 submissions are added"),
     "a duplicate": (duplicate, "mine.py:Mine was submitted already, as mine"),
+    "a duplicate in capitals": (capitals, "mine.py:Mine was submitted already, as mine"),
+    "evidence for another's": (
+        lambda a: (a / SUBMISSIONS / "mine.evidence.json").write_text("{}"),
+        "mine.evidence.json does not belong",
+    ),
     "size": (oversized, "records.json has 10,000,000,000 bytes"),
 }  # fmt: skip
 

@@ -74,7 +74,7 @@ def other_task(f: Folder) -> None:
     """Consistent in itself: manifest and records name another definition of the task."""
     claims(fingerprint="ab" * 32)(f)
     f.records(lambda rs: [r["trial"].update(fingerprint="ab" * 32) for r in rs])
-    rekey(f)
+    f.rekey()
 
 
 def other_data(f: Folder) -> None:
@@ -85,17 +85,6 @@ def other_data(f: Folder) -> None:
 def missing_trial(f: Folder) -> None:
     f.records(lambda records: records.pop())
     f.pack(list(f.members().items())[:2])
-
-
-def rekey(f: Folder) -> None:
-    """Name the predictions after the trials as they are now."""
-    from weightbench.records import read_record
-
-    records = json.loads((f / "records.json").read_text())["records"]
-    keys = [read_record(json.dumps(record)).trial.key for record in records]
-    before = list(dict.fromkeys(name.split(".")[0] for name in f.members()))
-    new = dict(zip(before, keys, strict=True))
-    f.pack([(new[n.split(".")[0]] + n[n.index(".") :], c) for n, c in f.members().items()])
 
 
 def checksum(name: str) -> Edit:
@@ -186,6 +175,25 @@ def numbers(value: str) -> Edit:
     return text("records.json", b'"chance": ', f'"chance": {value}, "x": '.encode())
 
 
+def huge_header(f: Folder) -> None:
+    """Version 2 of the format, whose header may have 4 GiB."""
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (100,), }" + b" " * 2**20 + b"\n"
+    f.swap_member(b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header + b"\1" * 100)
+
+
+def renamed_member(f: Folder) -> None:
+    """The archive's index and the member itself disagree on its name."""
+    content = (f / "predictions.npz").read_bytes()
+    first = next(iter(f.members())).encode()
+    f.write("predictions.npz", content.replace(first, b"../" + first[3:], 1))
+
+
+def capitals(f: Folder) -> None:
+    members = list(f.members().items())
+    f.pack([*members, (members[0][0].upper(), members[0][1])])
+
+
+MILLION = b'{"schema_version": 1, "costs": [], "records": [' + b"{}," * (10**6 - 1) + b"{}]}"
 ESC = "\x1b[2J\x1b[31mfirst place"
 HTML = "<script>alert(1)</script>"
 HOSTILE: dict[str, tuple[Edit, str]] = {
@@ -227,6 +235,9 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     "another schema": (set_(schema_version=2), "schema_version: Input should be 1"),
     "too many records": (lambda f: f.records(lambda rs: rs.extend(
         [dict(rs[0]) for _ in range(2000)])), "not a list of at most 2000"),
+    "a million records": (
+        lambda f: f.write("records.json", MILLION), "records is not a list of at most 2000",
+    ),
     # texts
     "HTML in the contact": (set_(contact=HTML), "a text holds markup"),
     "escapes in the contact": (set_(contact=ESC), "a text holds control characters"),
@@ -238,6 +249,8 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     "escapes in a package": (made_with(packages={ESC: "1"}), "a text holds control characters"),
     "escapes in the weighter": (trial(weighter=ESC), "a text holds control characters"),
     "HTML in a task": (trial(task=HTML), "a text holds markup"),
+    "piled accents": (set_(contact="me" + "\u0335\u0321\u0348" * 9), "piles up accents"),
+    "zero width": (set_(contact="m\u200be@example.org"), "a text holds control characters"),
     "no time": (lambda f: f.first(lambda r: r.update(finished="tomorrow")), "is not a time"),
     "escapes in the source": (
         lambda f: f.write("weighter.txt", ESC.encode()), "line 1 holds control characters",
@@ -262,6 +275,9 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     "pickle": (pickled, "is not a plain array"),
     "10^9 predictions": (lambda f: f.swap_member(npy(b"\1" * 100, 10**9)), "1,000,000,000"),
     "too few predictions": (lambda f: f.swap_member(npy(b"\1" * 9, 9)), "has 9 predictions"),
+    "a huge header": (huge_header, "is not a plain array"),
+    "two names for a member": (renamed_member, "no archive that can be read"),
+    "a member in capitals": (capitals, "belongs to no record"),
     "text for an array": (lambda f: f.swap_member(b"0,1,2"), "is not a plain array"),
     # what is not true
     "hand-edited score": (hand_edited, "sha256: not the checksum"),

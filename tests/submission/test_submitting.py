@@ -19,6 +19,7 @@ from weightbench.evaluation import Limits
 from weightbench.store import Store, checksum
 from weightbench.submission import published, read
 from weightbench.submission.bundling import bundle
+from weightbench.submission.published import rule_of
 from weightbench.submission.scaffold import scaffold
 from weightbench.submission.verifying import verify
 from weightbench.task import make_task
@@ -122,6 +123,30 @@ def test_the_board_shows_badges_and_filters_by_them(folder: Folder) -> None:
         assert "mine.py" not in hidden.output
         assert "badge" not in hidden.output
         assert "uniform" in hidden.output
+
+
+def test_the_page_says_what_was_submitted(folder: Folder) -> None:
+    page = here("leaderboard", str(folder.path.parent.parent), "--format", "html").output
+    assert "agree with the clean hold-out, the more so the smaller their loss" in page
+    assert '<a href="https://example.org/paper" rel="nofollow noopener noreferrer">' in page
+    assert "submissions/mine/weighter.txt" in page
+    assert "self-reported" in page
+
+
+@pytest.mark.parametrize(
+    ("source", "rule"),
+    [
+        ('class Mine(wb.Weighter):\n    """One.\n\n    Two.\n    """\n', "One.\n\nTwo."),
+        ("# class Mine\nclass Other:\n  'no'\nclass Mine:\n  # a\n  r'yes'\n  x = 1\n", "yes"),
+        ("class Mine:\n    def weigh(self): 'no'\n", ""),
+        ("class Mine:\n    f'{boom()}'\n", ""),
+        ("class Mine(" + "(" * 10**5, ""),
+        ("class Other:\n    'no'\n", ""),
+        ('x = """', ""),
+    ],
+)
+def test_the_rule_is_read_from_the_source_without_running_it(source: str, rule: str) -> None:
+    assert rule_of(source.encode(), "mine.py:Mine[a=1]+es") == rule
 
 
 def test_a_submission_that_cannot_be_read_is_left_out_and_named(folder: Folder) -> None:

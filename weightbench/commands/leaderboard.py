@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import gc
 import sys
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from weightbench.records import Cost, Record
+    from weightbench.registry import Suite
     from weightbench.scoring import Board
     from weightbench.store import Store
-    from weightbench.submission import Badge
+    from weightbench.submission import Badge, Told
 
 FORMATS = ("table", "markdown", "html", "csv", "json")
 BADGES = ("self-reported", "re-scored", "reproduced")
@@ -35,34 +38,74 @@ BADGES = ("self-reported", "re-scored", "reproduced")
     "--only", type=click.Choice(BADGES), default="self-reported", show_default=True,
     help="Leave out submissions with a lesser badge.",
 )  # fmt: skip
-def leaderboard(runs: str, form: str, out: Path | None, only: Badge) -> None:
+@click.option(
+    "--suite", "suites", multiple=True,
+    help="A board of this suite's tasks; repeatable. [default: one board of all tasks]",
+)  # fmt: skip
+def leaderboard(runs: str, form: str, out: Path | None, only: Badge, suites: Sequence[str]) -> None:
     """Print the leaderboard of the records under RUNS, and of the submissions in RUNS/submissions.
 
-    Rows that are nobody's submission are always shown.
+    The board of a suite shows the suite's weighters, and whoever else ran on all of its tasks. Rows
+    that are nobody's submission are shown whatever --only says.
     """
+    from weightbench.registry import SUITES
     from weightbench.store import Store
 
-    store = Store(runs)
+    chosen = {name: SUITES.get(name) for name in suites}
+    loaded = load(Store(runs), only)
+    boards = [loaded.of_suite(name, suite) for name, suite in chosen.items()] or [loaded.board()]
     if form == "table" and out is None:
-        whole = show(store, only=only)
+        _print(boards)
     else:
-        board, whole = load(store, only=only)
-        _put(_written(board, form), form, out)
-    sys.exit(0 if whole else 1)
+        _put(_written(boards, form, loaded.told), form, out)
+    sys.exit(0 if loaded.whole else 1)
 
 
-def load(
-    store: Store, tasks: Sequence[str] | None = None, only: Badge = "self-reported"
-) -> tuple[Board, bool]:
-    """The board of a store with its submissions, and whether all its files hold.
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """What boards are made from, and whether all files hold."""
 
-    Damaged ones are named on stderr.
+    records: Sequence[Record]
+    costs: Sequence[Cost]
+    badges: Mapping[str, str]
+    told: Mapping[str, Told]
+    whole: bool
+
+    def board(self, tasks: Sequence[str] | None = None) -> Board:
+        """Of these tasks, in their order; of all where not given."""
+        return self._scored(self.records, tasks)
+
+    def of_suite(self, name: str, suite: Suite) -> Board:
+        """Of the tasks of a suite: its weighters, and others that ran on every one of them."""
+        from weightbench.task import make_task
+        from weightbench.weighter import make_weighter, spec_of
+
+        tasks = [make_task(task).name for task in suite.tasks]
+        members = {str(spec_of(make_weighter(weighter))) for weighter in suite.weighters}
+        ran: dict[str, set[str]] = defaultdict(set)
+        for record in self.records:
+            ran[record.trial.weighter].add(record.trial.task)
+        shown = {w for w in ran if w in members or ran[w].issuperset(tasks)}
+        kept = [r for r in self.records if r.trial.weighter in shown and r.trial.task in tasks]
+        return dataclasses.replace(self._scored(kept, tasks), title=name, about=suite.about)
+
+    def _scored(self, records: Sequence[Record], tasks: Sequence[str] | None) -> Board:
+        from weightbench.scoring import board, published_anchors
+
+        scored = board(records, self.costs, tasks, published_anchors())
+        shown = {row.weighter for row in scored.rows}
+        badges = {weighter: badge for weighter, badge in self.badges.items() if weighter in shown}
+        notes = [*scored.notes, *["costs of submissions are as submitted"] * bool(badges)]
+        return dataclasses.replace(scored, badges=badges, notes=tuple(notes))
+
+
+def load(store: Store, only: Badge = "self-reported") -> Loaded:
+    """The records and costs of a store and of its submissions; damaged ones are named on stderr.
 
     Raises:
         StoreError: there is no such folder, or nothing in it.
     """
     from weightbench.errors import StoreError
-    from weightbench.scoring import board, published_anchors
     from weightbench.submission import published
 
     records, damaged = store.records()
@@ -72,39 +115,44 @@ def load(
     broken = [*map(str, damaged + damaged_costs), *submitted.damaged]
     for damage in broken:
         click.echo(f"damaged, left out: {damage}", err=True)
-    records += submitted.records
+    records = [*records, *submitted.records]
     if not records and not broken:
         raise StoreError(f"there are no records at {store.root}: weightbench evaluate makes some")
-    scored = board(records, [*costs, *submitted.costs], tasks, published_anchors())
-    return dataclasses.replace(scored, badges=submitted.badges), not broken
+    return Loaded(records, [*costs, *submitted.costs], submitted.badges, submitted.told, not broken)
 
 
-def show(store: Store, tasks: Sequence[str] | None = None, only: Badge = "self-reported") -> bool:
-    """Print the board of a store to the terminal; whether all its files hold."""
+def show(store: Store, tasks: Sequence[str] | None = None) -> None:
+    """Print the board of a store to the terminal."""
+    _print([load(store).board(tasks)])
+
+
+def _print(boards: Sequence[Board]) -> None:
     from rich.console import Console
 
-    from weightbench.report import print_board
+    from weightbench.report import print_boards
 
-    board, whole = load(store, tasks, only)
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, 160)  # a pipe has no width to fit
-    print_board(board, console)
-    return whole
+    print_boards(boards, console)
 
 
-def _written(board: Board, form: str) -> str:
+def _written(boards: Sequence[Board], form: str, told: Mapping[str, Told]) -> str:
     if form == "html":
-        from weightbench.cards import cards_of
+        from weightbench.cards import Card, cards_of
         from weightbench.site import render
 
-        return render(board, cards_of(board.tasks, [row.weighter for row in board.rows]))
+        tasks = [task for board in boards for task in board.tasks]
+        weighters = [row.weighter for board in boards for row in board.rows]
+        submitted = {w: Card(w, one.rule, one.facts) for w, one in told.items()}
+        return render(boards, cards_of(tasks, weighters) | submitted)
     from weightbench import export
 
-    if form == "table":
-        return export.to_text(board)
-    writers = {"markdown": export.to_markdown, "csv": export.to_csv, "json": export.to_json}
-    return writers[form](board)
+    writers = {
+        "table": export.to_text, "markdown": export.to_markdown,
+        "csv": export.to_csv, "json": export.to_json,
+    }  # fmt: skip
+    return writers[form](boards)
 
 
 def _put(text: str, form: str, out: Path | None) -> None:

@@ -12,7 +12,10 @@ from weightbench.figures.tables import Source
 
 FIGURES: dict[str, tuple[Callable[[Source], pd.DataFrame], Callable[[pd.DataFrame], Figure]]] = {
     "imbalance": (tables.by_parameter("ratio"), drawing.error_against("ratio", "imbalance")),
-    "clean-size": (tables.by_parameter("clean"), drawing.accuracy_against("clean", "clean images")),
+    "clean-size": (
+        tables.by_parameter("clean"),
+        drawing.accuracy_against("clean", "clean examples a class", log=True),
+    ),
     "noise": (tables.by_parameter("noise"), drawing.accuracy_against("noise", "noise level")),
     "weights": (tables.weight_shares, drawing.weights),
     "separation": (tables.separation, drawing.separation),

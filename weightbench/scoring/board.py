@@ -13,7 +13,7 @@ from weightbench.scoring.entries import Board, Cell, CostRatios, Row
 from weightbench.scoring.resampling import bootstrap, interval
 from weightbench.scoring.results import Sample, Samples, Vector, chances, newest, samples
 from weightbench.scoring.significance import ENOUGH_SEEDS
-from weightbench.scoring.standing import Standing, standings
+from weightbench.scoring.standing import Standing, standings, too_few
 
 
 def board(
@@ -73,8 +73,19 @@ def _warnings(by_name: Samples, tasks: Sequence[str], anchors: Mapping[str, Anch
         elif not anchors[task].tells:
             notes.append(f"{task}: {describe(anchors[task])}; skill says little there")
     fewest = min((len(sample.seeds) for sample in by_name.values()), default=ENOUGH_SEEDS)
+    ranked = _ranked(by_name, anchors)
+    needed = too_few(len(ranked), len(anchors), fewest)
     if fewest < ENOUGH_SEEDS:
         notes.append(f"fewer than {ENOUGH_SEEDS} seeds somewhere: too few to tell methods apart")
+    elif needed and anchors:
+        notes.append(
+            f"{fewest} seeds on {len(anchors)} tasks are too few to tell any of {len(ranked)} "
+            f"weighters apart, however far apart they are: that takes {needed} seeds"
+        )
+    partly = {w for _, w in by_name if any((task, w) not in by_name for task in anchors)}
+    if partly:
+        who = ", ".join(sorted(partly)) if len(partly) < 4 else f"{len(partly)} weighters"
+        notes.append(f"{who}: not on every task, so no place; skill is a mean over fewer tasks")
     failures = sum(int(sample.failed.sum()) for sample in by_name.values())
     if failures:
         notes.append(f"{failures} failed trials count as chance level")
@@ -87,7 +98,7 @@ def _rows(
     anchors: Mapping[str, Anchor],
     costs: Mapping[str, CostRatios],
 ) -> list[Row]:
-    """All weighters by skill, the best first."""
+    """All weighters by skill, the best first; below them those that lack a task."""
     weighters = sorted({weighter for _, weighter in by_name})
     cells: dict[str, dict[str, Cell]] = {weighter: {} for weighter in weighters}
     skills: dict[str, list[tuple[float, Vector]]] = {weighter: [] for weighter in weighters}
@@ -99,14 +110,23 @@ def _rows(
             cell, skill = _cell(sample, task, anchors.get(task))
             cells[weighter][task] = cell
             skills[weighter] += [skill] if skill else []
-    whole = [
-        w
-        for w in weighters
-        if anchors and not _privileged(by_name, w) and set(anchors) <= {*cells[w]}
-    ]
-    places = standings(whole, by_name, anchors)
+    places = standings(_ranked(by_name, anchors), by_name, anchors)
     rows = [_row(w, by_name, cells[w], skills[w], costs.get(w), places.get(w)) for w in weighters]
-    return sorted(rows, key=lambda row: -(row.skill.mean if row.skill else -np.inf))
+    return sorted(rows, key=lambda row: _order(row, anchors))
+
+
+def _ranked(by_name: Samples, anchors: Mapping[str, Anchor]) -> list[str]:
+    """Who gets a place: whoever is not privileged and has every task that gives skill."""
+    return [
+        w
+        for w in sorted({weighter for _, weighter in by_name})
+        if anchors and not _privileged(by_name, w) and all((t, w) in by_name for t in anchors)
+    ]
+
+
+def _order(row: Row, anchors: Mapping[str, Anchor]) -> tuple[int, float]:
+    missing = len(anchors.keys() - row.cells.keys())
+    return missing, -row.skill.mean if row.skill else np.inf
 
 
 def _cell(

@@ -85,7 +85,8 @@ class Board:
     """A leaderboard: rows in order, and what a reader must know beside them.
 
     ``records`` are those that the numbers were made from, by task, weighter and seed; ``badges``
-    say how far submitted rows were verified, by weighter.
+    say how far submitted rows were verified, by weighter. ``title`` and ``about`` are the suite's,
+    where the board is one's.
     """
 
     tasks: tuple[str, ...]
@@ -94,3 +95,13 @@ class Board:
     notes: tuple[str, ...]
     records: tuple[Record, ...] = dataclasses.field(repr=False)
     badges: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    title: str = ""
+    about: str = ""
+
+    def covered(self, row: Row) -> int:
+        """On how many of the tasks that give skill a row has results."""
+        return len(row.cells.keys() & self.anchors.keys())
+
+    def whole(self, row: Row) -> bool:
+        """Whether a row's skill is over all tasks that give skill, as a comparison needs."""
+        return self.covered(row) == len(self.anchors)

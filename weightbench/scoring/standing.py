@@ -50,6 +50,18 @@ class Pairs:
         return parts, int(seeds.min(initial=0 if not len(seeds) else seeds[0]))
 
 
+def too_few(weighters: int, tasks: int, seeds: int) -> int:
+    """How many seeds it takes before any two of ``weighters`` can be told apart on the whole.
+
+    Each pair has ``tasks * seeds`` differences, so the smallest p is 2 / 2^(tasks * seeds), which
+    Holm's correction first multiplies by the number of pairs. 0 where ``seeds`` are enough.
+    """
+    duels, needed = weighters * (weighters - 1) // 2, ENOUGH_SEEDS
+    while duels * 2.0 ** (1 - tasks * needed) >= LEVEL:
+        needed += 1
+    return needed if seeds < needed else 0
+
+
 def standings(
     weighters: Sequence[str], by_name: Samples, anchors: Mapping[str, Anchor]
 ) -> dict[str, Standing]:

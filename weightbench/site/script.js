@@ -1,9 +1,8 @@
 "use strict";
-(() => {
-  const table = document.getElementById("entries");
-  const body = table.tBodies[0];
+document.querySelectorAll(".board").forEach((board) => {
+  const body = board.querySelector(".entries").tBodies[0];
   const rows = Array.from(body.rows);
-  const heads = Array.from(table.tHead.rows[0].cells);
+  const heads = Array.from(board.querySelector(".entries").tHead.rows[0].cells);
   const value = (row, column) => {
     const cell = row.cells[column];
     return "value" in cell.dataset ? cell.dataset.value : cell.textContent.trim();
@@ -28,9 +27,17 @@
     head.append(button);
     button.addEventListener("click", () => sort(head, column));
   });
-  const filter = document.getElementById("filter");
-  const boxes = Array.from(document.querySelectorAll("[data-show]"));
-  const shown = document.getElementById("shown");
+  const mark = (row) => {
+    const ties = row ? (row.dataset.ties || "").split(" ") : [];
+    rows.forEach((other) => other.classList.toggle("tied", ties.includes(other.id)));
+  };
+  for (const [come, go] of [["mouseover", "mouseleave"], ["focusin", "focusout"]]) {
+    body.addEventListener(come, (event) => mark(event.target.closest("tr")));
+    body.addEventListener(go, () => mark(null));
+  }
+  const filter = board.querySelector("input[type=search]");
+  const boxes = Array.from(board.querySelectorAll("[data-show]"));
+  const shown = board.querySelector("output");
   const apply = () => {
     const word = filter.value.trim().toLowerCase();
     const on = Object.fromEntries(boxes.map((box) => [box.dataset.show, box.checked]));
@@ -43,6 +50,6 @@
   };
   filter.addEventListener("input", apply);
   boxes.forEach((box) => box.addEventListener("change", apply));
-  document.querySelector(".controls").hidden = false;
+  board.querySelector(".controls").hidden = false;
   apply();
-})();
+});

@@ -4,7 +4,7 @@ Whoever reads a submission runs nothing of it; only :func:`train_again` does, wh
 """
 
 from weightbench.submission.manifest import BADGES, Badge, Evidence, Manifest
-from weightbench.submission.published import Published, published
+from weightbench.submission.published import Published, Told, published
 from weightbench.submission.reading import Submission, read
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Manifest",
     "Published",
     "Submission",
+    "Told",
     "published",
     "read",
 ]

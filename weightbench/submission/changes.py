@@ -47,8 +47,10 @@ def added(before: Path, after: Path) -> Path:
 def _refuse_duplicates(folder: Path) -> None:
     weighter = read(folder).manifest.weighter
     for other in folder.parent.iterdir():
-        if other.is_dir() and other != folder and read(other).manifest.weighter == weighter:
-            refuse(f"{weighter} was submitted already, as {other.name}")
+        if other.is_dir() and other != folder:
+            taken = read(other).manifest.weighter
+            if taken.casefold() == weighter.casefold():
+                refuse(f"{taken} was submitted already, as {other.name}")
 
 
 def _files(root: Path) -> Iterator[tuple[str, os.stat_result]]:

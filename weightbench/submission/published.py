@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import io
+import re
+import tokenize
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from weightbench.errors import SubmissionError
 from weightbench.export import plain
 from weightbench.records import Cost, Record
-from weightbench.submission.manifest import BADGES, LIMITS, MANIFEST, Badge, Evidence
+from weightbench.submission.manifest import BADGES, LIMITS, MANIFEST, SOURCE, Badge, Evidence
 from weightbench.submission.reading import Submission, read
 from weightbench.submission.safe import content_of, json_of, model_of
 
@@ -21,13 +26,23 @@ class Published:
         records: of all that are shown.
         costs: likewise.
         badges: by weighter.
+        told: what the contributor says, likewise.
         damaged: those that cannot be read, each with the reason.
     """
 
     records: tuple[Record, ...]
     costs: tuple[Cost, ...]
     badges: dict[str, Badge]
+    told: dict[str, Told]
     damaged: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """A submission in the words of its contributor, which anybody shows as text and escapes."""
+
+    rule: str
+    facts: Mapping[str, str]
 
 
 def evidence_path(folder: Path) -> Path:
@@ -44,7 +59,9 @@ def published(folder: Path, least: Badge = "self-reported") -> Published:
     records: list[Record] = []
     costs: list[Cost] = []
     badges: dict[str, Badge] = {}
+    told: dict[str, Told] = {}
     damaged: list[str] = []
+    taken: set[str] = set()
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name.startswith(".") or path.name.endswith(".evidence.json"):
             continue
@@ -52,16 +69,58 @@ def published(folder: Path, least: Badge = "self-reported") -> Published:
             submission = read(path)
             badge = badge_of(submission, path)
             weighter = submission.manifest.weighter
-            if weighter in badges:
+            if weighter.casefold() in taken:
                 raise SubmissionError(f"{weighter} was submitted already")
+            taken.add(weighter.casefold())
         except SubmissionError as error:
             damaged.append(plain(f"{path}: {error}"))
             continue
         if BADGES.index(badge) >= BADGES.index(least):
             badges[weighter] = badge
+            told[weighter] = _told(submission, badge)
             records += submission.records
             costs += submission.costs
-    return Published(tuple(records), tuple(costs), badges, tuple(damaged))
+    return Published(tuple(records), tuple(costs), badges, told, tuple(damaged))
+
+
+def _told(submission: Submission, badge: Badge) -> Told:
+    said = submission.manifest
+    facts = {
+        "badge": badge,
+        "paper": said.paper,
+        "code": said.code,
+        "contact": said.contact,
+        "source": f"submissions/{said.name}/{SOURCE}",
+        "suite": said.suite,
+    }
+    return Told(rule_of(submission.source, said.weighter), facts)
+
+
+def rule_of(source: bytes, weighter: str) -> str:
+    """The docstring of the class that the spec ``weighter`` names; empty without one.
+
+    Read token by token: neither run nor parsed, for a hostile file can exhaust a parser's stack.
+    """
+    name = re.split(r"[\[+]", weighter.rpartition(":")[2])[0]
+    try:
+        tokens = [
+            token
+            for token in tokenize.generate_tokens(io.StringIO(source.decode()).readline)
+            if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE)
+        ]
+    except (tokenize.TokenError, SyntaxError):
+        return ""
+    starts = [i for i, t in enumerate(tokens) if t.string == "class" and _at(tokens, i + 1) == name]
+    if not starts:
+        return ""
+    body = next((i for i in range(starts[0], len(tokens)) if tokens[i].type == tokenize.INDENT), -1)
+    text = _at(tokens, body + 1)
+    found = re.fullmatch(r"""[rR]?(\"\"\"|'''|"|')(.*)\1""", text, re.DOTALL)
+    return inspect.cleandoc(found[2]) if found and body > 0 else ""
+
+
+def _at(tokens: Sequence[tokenize.TokenInfo], i: int) -> str:
+    return tokens[i].string if i < len(tokens) else ""
 
 
 def badge_of(submission: Submission, folder: Path) -> Badge:

@@ -18,6 +18,7 @@ from weightbench.submission.manifest import Rerun
 from weightbench.submission.reading import Submission
 from weightbench.submission.safe import refuse
 from weightbench.trial import Outcome, failed, run_trial
+from weightbench.weighter import make_weighter
 
 _WIDEST = 0.02  # standard deviation; a submission of wild accuracies earns no wider tolerance
 _DEVIATIONS = 3
@@ -51,7 +52,19 @@ def train_again(
 def _again(job: Job) -> Outcome:
     trial, folder = job
     os.chdir(folder)  # the spec names the file without a folder, and seeds the weighter's stream
-    return run_trial(trial)
+    _silence()
+    outcome = run_trial(trial)
+    if outcome.record.training and make_weighter(trial.weighter).privileged != trial.privileged:
+        return failed(trial, "skipped", "its source and its records differ on privileged")
+    return outcome
+
+
+def _silence() -> None:
+    """What the source prints goes nowhere: it could steer the terminal of whoever verifies."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
 
 
 def _lost(job: Job, status: Status, reason: str) -> Outcome:
@@ -63,6 +76,10 @@ def _compared(submission: Submission, record: Record, outcome: Outcome) -> Rerun
     where = f"{trial.task}, seed {trial.seed}"
     if again is None or outcome.predictions is None or was is None:
         refuse(f"{where} could not be trained again: {outcome.record.reason}")
+    for name in ("used_holdout", "steps", "side_steps"):
+        told, found = getattr(was, name), getattr(again, name)
+        if told != found:
+            refuse(f"{where}: the record says {name} {told}; trained again it is {found}")
     tolerance, noise = _tolerance(submission, record)
     identical = _same(submission.predictions[trial.key], outcome.predictions)
     if not identical and abs(again.accuracy - was.accuracy) > tolerance:

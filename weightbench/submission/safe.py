@@ -9,6 +9,7 @@ import math
 import os
 import re
 import stat
+import unicodedata
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from weightbench.errors import SubmissionError
 from weightbench.export import plain
 
+_PILED = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{3}")
 M = TypeVar("M", bound=BaseModel)
 
 DEPTH, UNPACKED = 12, 64 * 2**20
@@ -125,9 +127,11 @@ def _check_texts(found: object, what: str) -> None:
 
 
 def check_plain(text: str, what: str) -> None:
-    """That ``text`` is one printable line without ``<`` and ``>``."""
+    """That ``text`` is one printable line that stays in its line, without ``<`` and ``>``."""
     if not text.isprintable():
         refuse(f"{what}: a text holds control characters: {plain(text)[:80]!r}")
+    if _PILED.search(unicodedata.normalize("NFC", text)):
+        refuse(f"{what}: a text piles up accents: {ascii(text)[:80]}")
     if "<" in text or ">" in text:
         refuse(f"{what}: a text holds markup, < or >: {text[:80]!r}")
 
