@@ -59,5 +59,9 @@ class RecordError(StoreError):
     """One record is damaged or was not written by weightbench."""
 
 
+class MergeError(StoreError):
+    """Stores contradict each other or are damaged; nothing was written."""
+
+
 class SubmissionError(WeightbenchError):
     """A submission breaks a rule; nothing was written."""

@@ -12,9 +12,6 @@ from weightbench.records import Cost, Record, Status, Trial
 from weightbench.scoring import LOWER, UPPER
 from weightbench.store import Damage, Store
 
-# Failures that another try may mend; the other states are results and stay.
-_TRY_AGAIN: tuple[Status, ...] = ("error", "timeout", "oom", "skipped")
-
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
@@ -74,7 +71,7 @@ def plan_grid(
     for damage in damaged:
         store.set_aside(damage)
     records, _ = store.records()
-    stands = {record.trial.key for record in records if record.status not in _TRY_AGAIN}
+    stands = {record.trial.key for record in records if record.stands}
     missing = tuple(trial for key, trial in planned.items() if key not in stands)
     return Grid(tuple(planned.values()), missing, tuple(damaged))
 
