@@ -1,4 +1,4 @@
-"""Running many independent jobs: in this process, or in local processes with hard limits."""
+"""Jobs in local processes with hard limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.context import BaseContext
 from typing import TypeVar
 
@@ -20,19 +20,15 @@ from weightbench.records import Status
 J = TypeVar("J")
 R = TypeVar("R")
 Lost = Callable[[J, Status, str], R]
-Step = Iterator[tuple[J, R]]
 
-
-def inline(jobs: Sequence[J], work: Callable[[J], R]) -> Iterator[tuple[J, R]]:
-    """Run ``work`` on each job in this process, one after another, without limits."""
-    for job in jobs:
-        yield job, work(job)
+# Nobody but another process does this, so another try may end otherwise.
+KILLED = "the process was killed by SIGKILL; the system may have run out of memory"
 
 
 def in_processes(
     jobs: Sequence[J],
     work: Callable[[J], R],
-    lost: Callable[[J, Status, str], R],
+    lost: Lost[J, R],
     *,
     workers: int,
     seconds: float,
@@ -50,21 +46,51 @@ def in_processes(
         seconds: wall-clock limit of each job.
         memory: bytes of data each worker may hold.
     """
-    with ProcessPool(
-        max_workers=workers,
-        initializer=_prepare_worker,
-        initargs=(memory,),
-        context=_context(),
-    ) as pool:
+    with new_pool(workers, memory) as pool:
         futures: dict[concurrent.futures.Future[R], J] = {
             pool.schedule(work, args=[job], timeout=seconds): job for job in jobs
         }
         try:
             for future in concurrent.futures.as_completed(futures):
-                yield futures[future], _result(future, futures[future], lost, seconds)
+                yield futures[future], result_of(future, futures[future], lost, seconds)
         except BaseException:
             pool.stop()  # type: ignore[no-untyped-call]
             raise
+
+
+def new_pool(
+    workers: int, memory: int, environment: Mapping[str, str] | None = None
+) -> ProcessPool:
+    """Processes for jobs, one thread each, that may hold ``memory`` bytes of data each.
+
+    Args:
+        workers: how many.
+        memory: bytes.
+        environment: variables that are set in each of them.
+    """
+    return ProcessPool(
+        max_workers=workers,
+        initializer=_prepare_worker,
+        initargs=(memory, dict(environment or {})),
+        context=_context(),
+    )
+
+
+def result_of(
+    future: concurrent.futures.Future[R],
+    job: J,
+    lost: Lost[J, R],
+    seconds: float,
+) -> R:
+    """What became of a job that was scheduled in a pool; waits for it."""
+    try:
+        return future.result()
+    except (TimeoutError, concurrent.futures.TimeoutError):
+        return lost(job, "timeout", f"it took longer than {seconds:g} s and was stopped")
+    except ProcessExpired as error:
+        return lost(job, "error", _death(error.exitcode))
+    except MemoryError:
+        return lost(job, "oom", "out of memory")
 
 
 def warm_up() -> None:
@@ -81,28 +107,12 @@ def total_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _result(
-    future: concurrent.futures.Future[R],
-    job: J,
-    lost: Callable[[J, Status, str], R],
-    seconds: float,
-) -> R:
-    try:
-        return future.result()
-    except (TimeoutError, concurrent.futures.TimeoutError):
-        return lost(job, "timeout", f"it took longer than {seconds:g} s and was stopped")
-    except ProcessExpired as error:
-        return lost(job, "error", _death(error.exitcode))
-    except MemoryError:
-        return lost(job, "oom", "out of memory")
-
-
 def _death(exitcode: int | None) -> str:
     if exitcode is None or exitcode >= 0:
         return f"the process exited with status {exitcode} in mid-trial"
-    name = signal.Signals(-exitcode).name
-    hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
-    return f"the process was killed by {name}{hint}"
+    if exitcode == -signal.SIGKILL:
+        return KILLED
+    return f"the process was killed by {signal.Signals(-exitcode).name}"
 
 
 def _context() -> BaseContext:
@@ -114,8 +124,9 @@ def _context() -> BaseContext:
     return context
 
 
-def _prepare_worker(memory: int) -> None:
+def _prepare_worker(memory: int, environment: dict[str, str]) -> None:
     """One thread, a memory limit, no share in Ctrl-C, and no life after the parent's."""
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         parent_death_signal = 1  # PR_SET_PDEATHSIG
