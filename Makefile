@@ -21,7 +21,7 @@ test: $(BIN)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto -p no:benchmark --ignore tests/benchmarks $(ARGS)
+	$(BIN)/pytest -n auto --dist loadgroup -p no:benchmark --ignore tests/benchmarks $(ARGS)
 
 bench: $(BIN)/ready
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'

@@ -9,7 +9,6 @@ from pathlib import Path
 
 PLUGINS = Path(__file__).parent / "plugins"
 TINY = f"{PLUGINS / 'tiny.py'}:TINY"
-_ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def broken(name: str) -> str:
@@ -29,7 +28,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=_ENVIRONMENT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         start_new_session=True,
     )
 

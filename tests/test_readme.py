@@ -56,6 +56,17 @@ def test_commands_of_the_readme_exist() -> None:
         assert command in main.commands, command
 
 
+def test_commands_of_the_page_on_clusters_are_understood() -> None:
+    from weightbench.cli import main
+
+    text = (ROOT / "docs" / "scale.md").read_text().replace("\\\n", "")
+    commands = re.findall(r"(?:\$|--) +(weightbench .*)", text)
+    assert len(commands) >= 8
+    for line in commands:
+        _, name, *arguments = shlex.split(line, comments=True)
+        main.commands[name].make_context(name, arguments)
+
+
 def test_links_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from weightbench import __version__
 from weightbench.commands import (
@@ -16,6 +18,7 @@ from weightbench.commands import (
     compare,
     doctor,
     leaderboard,
+    merge,
     new,
     plot,
     submit,
@@ -26,6 +29,7 @@ from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS
 
 if TYPE_CHECKING:
     from weightbench.evaluation import Grid, Limits
+    from weightbench.execution.cluster import Cluster
     from weightbench.store import Store
 
 _INTERRUPTED = 130
@@ -99,7 +103,36 @@ def main() -> None:
     "--memory-limit",
     type=click.FloatRange(min=0, min_open=True),
     show_default="an equal share",
-    help="GiB a worker may hold.",
+    help="GiB a trial may hold.",
+)
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Run trials on this machine or on a Ray cluster; see docs/scale.md.",
+)
+@click.option(
+    "--address",
+    help="Of the Ray cluster: auto, HOST:PORT or ray://HOST:PORT. [default: one on this machine]",
+)
+@click.option(
+    "--cpus",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="CPUs of the Ray cluster that a trial takes.",
+)
+@click.option(
+    "--gpus",
+    type=click.FloatRange(min=0),
+    show_default="1 with --device cuda",
+    help="GPUs of the Ray cluster that a trial takes; with .25, four share one.",
+)
+@click.option(
+    "--shared",
+    is_flag=True,
+    help="Every node sees --out: a trial whose node is lost goes on from its last half minute.",
 )
 @click.option(
     "--download",
@@ -117,6 +150,11 @@ def evaluate(
     time_limit: float,
     memory_limit: float | None,
     download: bool,
+    executor: str,
+    address: str | None,
+    cpus: float,
+    gpus: float | None,
+    shared: bool,
 ) -> None:
     """Train weighters on tasks over many seeds and print the leaderboard.
 
@@ -125,28 +163,37 @@ def evaluate(
     """
     from weightbench import execution
 
-    execution.warm_up()
+    on_ray = executor == "ray"
+    _no_strangers(on_ray)
+    if not on_ray:
+        execution.warm_up()
     from weightbench.evaluation import Limits, load_data, plan_grid
+    from weightbench.execution.cluster import Cluster, connected
     from weightbench.store import Store
 
     if download:
         os.environ["WEIGHTBENCH_DOWNLOAD"] = "1"
     chosen = SUITES.get(suite or "quick")
     share = execution.total_memory() * 0.9 / max(workers, 1)
-    limits = Limits(workers, time_limit, int(memory_limit * 2**30 if memory_limit else share))
+    memory = int(memory_limit * 2**30) if memory_limit else None
+    limits = Limits(workers, time_limit, memory or int(share))
+    if gpus is None:
+        gpus = 1.0 if device == "cuda" else 0.0
+    cluster = Cluster(cpus, gpus, memory, shared) if on_ray else None
     store = Store(out)
     grid = plan_grid(
         tasks or chosen.tasks,
         weighters or chosen.weighters,
         seeds or chosen.seeds,
-        _usable_device(device),
+        _usable_device(device, here=not on_ray),
         store,
     )
     load_data(grid)
     for damage in grid.damaged:
         click.echo(f"damaged, set aside, run again: {damage}", err=True)
     try:
-        lost = _run(grid, store, limits)
+        with connected(address) if on_ray else contextlib.nullcontext():
+            lost = _run(grid, store, limits, cluster)
     except KeyboardInterrupt:
         click.echo("\nstopped; finished trials are kept, the same command goes on", err=True)
         sys.exit(_INTERRUPTED)
@@ -154,17 +201,30 @@ def evaluate(
     sys.exit(1 if lost or grid.damaged else 0)
 
 
-def _usable_device(device: str) -> str:
+def _no_strangers(on_ray: bool) -> None:
+    """Refuse options that mean nothing where the trials run.
+
+    Raises:
+        BadSpec: there is one.
+    """
+    context = click.get_current_context()
+    for name in ("workers",) if on_ray else ("address", "cpus", "gpus", "shared"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise BadSpec(f"--{name} goes with --executor {'local' if on_ray else 'ray'}")
+
+
+def _usable_device(device: str, here: bool) -> str:
+    """``device``, if trials can use it ``here``; what nodes of a cluster have is theirs to say."""
     import torch
 
-    if device == "cpu" or (device == "cuda" and torch.cuda.is_available()):
+    if device == "cpu" or (device == "cuda" and (not here or torch.cuda.is_available())):
         return device
     if device == "cuda":
         raise BadSpec("--device cuda: torch finds no CUDA device here; use --device cpu")
     raise BadSpec(f"--device {device}: expected cpu or cuda")
 
 
-def _run(grid: Grid, store: Store, limits: Limits) -> bool:
+def _run(grid: Grid, store: Store, limits: Limits, cluster: Cluster | None) -> bool:
     """Run what is missing under a progress bar; whether anything was lost."""
     from rich.console import Console
     from rich.markup import escape
@@ -172,12 +232,15 @@ def _run(grid: Grid, store: Store, limits: Limits) -> bool:
     from weightbench.evaluation import missing_costs, run_grid, run_probes
     from weightbench.progress import CellReport, progress_bar
 
+    shortage = cluster.shortage() if cluster and grid.missing else None
+    if shortage:
+        click.echo(f"waiting: {shortage}", err=True)
     console = Console()
     report = CellReport(grid)
     failures = []
     with progress_bar(console) as bar:
         trials = bar.add_task("trials", total=len(grid.missing))
-        for record in run_grid(grid, store, limits):
+        for record in run_grid(grid, store, limits, cluster):
             bar.advance(trials)
             if record.status != "ok":
                 failures.append(record)
@@ -186,7 +249,7 @@ def _run(grid: Grid, store: Store, limits: Limits) -> bool:
         probes = missing_costs(grid, store)
         costs = bar.add_task("costs", total=len(probes))
         lost = len(failures)
-        for done in run_probes(probes, store, limits):
+        for done in run_probes(probes, store, limits, cluster):
             bar.advance(costs)
             if isinstance(done, str):
                 lost += 1
@@ -221,6 +284,7 @@ for command in (
     compare.compare,
     doctor.doctor,
     leaderboard.leaderboard,
+    merge.merge,
     new.new,
     plot.plot,
     submit.submit,

@@ -63,5 +63,13 @@ class RecordError(StoreError):
     """One record is damaged or was not written by weightbench."""
 
 
+class MergeError(StoreError):
+    """Stores contradict each other or are damaged; nothing was written."""
+
+
+class ExecutorError(WeightbenchError):
+    """Trials cannot be run where they were to be run."""
+
+
 class SubmissionError(WeightbenchError):
     """A submission breaks a rule; nothing was written."""

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from weightbench.errors import DataUnavailable, WeightbenchError
-from weightbench.execution import in_processes, inline
+from weightbench.errors import DataUnavailable, ExecutorError, WeightbenchError
+from weightbench.execution import Lost, in_processes, inline
 from weightbench.records import Cost, Record, Status, Trial
 from weightbench.scoring import LOWER, UPPER
 from weightbench.store import Damage, Store
 
-# Failures that another try may mend; the other states are results and stay.
-_TRY_AGAIN: tuple[Status, ...] = ("error", "timeout", "oom", "skipped")
+if TYPE_CHECKING:
+    from weightbench.execution.cluster import Cluster
+
+J = TypeVar("J")
+R = TypeVar("R")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +79,7 @@ def plan_grid(
     for damage in damaged:
         store.set_aside(damage)
     records, _ = store.records()
-    stands = {record.trial.key for record in records if record.status not in _TRY_AGAIN}
+    stands = {record.trial.key for record in records if record.stands}
     missing = tuple(trial for key, trial in planned.items() if key not in stands)
     return Grid(tuple(planned.values()), missing, tuple(damaged))
 
@@ -101,14 +106,23 @@ def load_data(grid: Grid) -> None:
             continue
 
 
-def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:
+def run_grid(
+    grid: Grid, store: Store, limits: Limits, cluster: Cluster | None = None
+) -> Iterator[Record]:
     """Run the missing trials; each record is in the store before it is yielded.
 
-    Plug-ins that do not come with weightbench are checked first; the trials of one that breaks a
-    rule are skipped, and say which.
+    Plug-ins that do not come with weightbench are checked first, on this machine; the trials of one
+    that breaks a rule are skipped, and say which.
+
+    Args:
+        grid: what is asked for.
+        store: where records go.
+        limits: of a trial.
+        cluster: where trials run; None is this machine.
 
     Raises:
         StoreError: the disk refuses.
+        ExecutorError: the cluster cannot run trials.
     """
     from weightbench.check.isolated import outside
     from weightbench.trial import failed, run_trial
@@ -123,23 +137,54 @@ def run_grid(grid: Grid, store: Store, limits: Limits) -> Iterator[Record]:
         outcome = failed(trial, "skipped", reason)
         store.put(outcome.record)
         yield outcome.record
-    work = functools.partial(run_trial, unfinished=store.unfinished)
-    if limits.workers == 0:
-        finished = inline(trials, work)
+    fresh = bool(outside(trials))  # strangers share no process
+    if cluster is None:
+        work = functools.partial(run_trial, unfinished=store.unfinished)
+        finished = _on_this_machine(trials, work, failed, limits, fresh)
     else:
-        finished = in_processes(
-            trials,
-            work,
-            failed,
-            workers=limits.workers,
-            seconds=limits.seconds,
-            memory=limits.memory,
-            device=trials[0].device if trials else "cpu",
-            fresh=bool(outside(grid.missing)),  # strangers share no process
-        )
+        root = store.root.resolve() if cluster.shared else None
+        work = functools.partial(run_trial, unfinished=Store(root).unfinished if root else None)
+        finished = _on(cluster, trials, work, failed, limits, fresh, root)
     for _, outcome in finished:
         store.put(outcome.record, outcome.predictions, outcome.weights)
         yield outcome.record
+
+
+def _on_this_machine(
+    trials: Sequence[Trial],
+    work: Callable[[Trial], R],
+    lost: Lost[Trial, R],
+    limits: Limits,
+    fresh: bool = False,
+) -> Iterator[tuple[Trial, R]]:
+    if limits.workers == 0:
+        return inline(trials, work)
+    return in_processes(
+        trials,
+        work,
+        lost,
+        workers=limits.workers,
+        seconds=limits.seconds,
+        memory=limits.memory,
+        device=trials[0].device if trials else "cpu",
+        fresh=fresh,
+    )
+
+
+def _on(
+    cluster: Cluster,
+    trials: Sequence[Trial],
+    work: Callable[[Trial], R],
+    lost: Lost[Trial, R],
+    limits: Limits,
+    fresh: bool = False,
+    shared: Path | None = None,
+) -> Iterator[tuple[Trial, R]]:
+    from weightbench.shipping import Luggage, shipped
+
+    luggage = Luggage.pack(trials, shared)
+    there = functools.partial(shipped, work=work, lost=lost, luggage=luggage)
+    return cluster.run(trials, there, lost, seconds=limits.seconds, fresh=fresh)
 
 
 def _refused(grid: Grid, limits: Limits) -> dict[str, str]:
@@ -169,24 +214,28 @@ def missing_costs(grid: Grid, store: Store) -> list[Trial]:
     return [trial for trial in firsts.values() if trial.key not in known]
 
 
-def run_probes(trials: Sequence[Trial], store: Store, limits: Limits) -> Iterator[Trial | str]:
+def run_probes(
+    trials: Sequence[Trial], store: Store, limits: Limits, cluster: Cluster | None = None
+) -> Iterator[Trial | str]:
     """Probe one after another, nothing else running; yields the trial, or why it has no cost.
+
+    On a cluster they run on one node, all of it reserved.
 
     Raises:
         StoreError: the disk refuses.
     """
-    if limits.workers == 0:
-        finished = inline(trials, probe_trial)
-    else:
-        finished = in_processes(
-            trials,
-            probe_trial,
-            _no_cost,
-            workers=1,
-            seconds=limits.seconds,
-            memory=limits.memory,
-            device=trials[0].device if trials else "cpu",
-        )
+    if cluster is None:
+        alone = dataclasses.replace(limits, workers=min(limits.workers, 1))
+        yield from _kept(_on_this_machine(trials, probe_trial, _no_cost, alone), store)
+    elif trials:
+        try:
+            with cluster.whole_node() as node:
+                yield from _kept(_on(node, trials, probe_trial, _no_cost, limits), store)
+        except ExecutorError as error:
+            yield f"costs were not measured: {error}"
+
+
+def _kept(finished: Iterator[tuple[Trial, Cost | str]], store: Store) -> Iterator[Trial | str]:
     for trial, cost in finished:
         if isinstance(cost, Cost):
             store.put_cost(cost)

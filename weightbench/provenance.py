@@ -61,7 +61,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 @functools.cache
 def _machine(device: str) -> str:
-    if device.startswith("cuda"):
+    if device.startswith("cuda") and torch.cuda.is_available():
         return torch.cuda.get_device_name(device)
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()

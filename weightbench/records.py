@@ -154,6 +154,11 @@ class Record(_Model):
     provenance: Provenance
     finished: Name
 
+    @property
+    def stands(self) -> bool:
+        """Whether this is a result, rather than a failure that another try may mend."""
+        return self.status in ("ok", "diverged")
+
     @model_validator(mode="after")
     def _consistent(self) -> Record:
         if (self.status == "ok") != (self.training is not None):

@@ -134,14 +134,36 @@ def load_from_file(name: str) -> Any:
         BadSpec: no such file or name, or the file cannot be run.
     """
     path_text, _, attribute = name.rpartition(":")
-    path = Path(path_text).expanduser().resolve()
-    if not path.is_file():
-        raise BadSpec(f"{name!r}: there is no file {path}")
+    path = _STAND_INS.get(path_text) or _path_of(name)
     module = _run_file(path)
     if not hasattr(module, attribute):
         public = [item for item in vars(module) if not item.startswith("_")]
         raise BadSpec(f"{path.name} defines no {attribute!r}.{suggest(attribute, public)}")
     return getattr(module, attribute)
+
+
+def read_file(name: str) -> tuple[str, bytes]:
+    """The path in ``path/to/file.py:Name`` as it is written, and what the file holds.
+
+    Raises:
+        BadSpec: no such file.
+    """
+    return name.rpartition(":")[0], _path_of(name).read_bytes()
+
+
+def stand_in(path_text: str, copy: Path) -> None:
+    """Have ``path_text:Name`` mean what is in ``copy``, in this process."""
+    _STAND_INS[path_text] = copy
+
+
+def _path_of(name: str) -> Path:
+    path = Path(name.rpartition(":")[0]).expanduser().resolve()
+    if not path.is_file():
+        raise BadSpec(f"{name!r}: there is no file {path}")
+    return path
+
+
+_STAND_INS: dict[str, Path] = {}
 
 
 @functools.cache

@@ -92,7 +92,10 @@ def failed(trial: Trial, status: Status, reason: str) -> Outcome:
 def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
     task, weighter = make_task(trial.task), make_weighter(trial.weighter)
     if task.fingerprint != trial.fingerprint or digest_of(weighter) != trial.source:
-        raise BadSpec("the source changed after the evaluation had started; start it again")
+        raise BadSpec(
+            "the source changed after the evaluation had started, or is another version on this "
+            "machine; start it again"
+        )
     if weighter.privileged != trial.privileged:
         raise BadSpec("it declares privileged at one time and not at another")
     if trial.device == "cuda":

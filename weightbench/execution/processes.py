@@ -1,4 +1,4 @@
-"""Running many independent jobs: in this process, or in local processes with hard limits."""
+"""Jobs in local processes with hard limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.context import BaseContext
 from typing import TypeVar
 
@@ -20,21 +20,16 @@ from weightbench.records import Status
 J = TypeVar("J")
 R = TypeVar("R")
 Lost = Callable[[J, Status, str], R]
-Step = Iterator[tuple[J, R]]
 
+# Nobody but another process does this, so another try may end otherwise.
+KILLED = "the process was killed by SIGKILL; the system may have run out of memory"
 _GPU_SHARED = 0.9  # of its memory; the rest is for what CUDA itself takes in every process
-
-
-def inline(jobs: Sequence[J], work: Callable[[J], R]) -> Iterator[tuple[J, R]]:
-    """Run ``work`` on each job in this process, one after another, without limits."""
-    for job in jobs:
-        yield job, work(job)
 
 
 def in_processes(
     jobs: Sequence[J],
     work: Callable[[J], R],
-    lost: Callable[[J, Status, str], R],
+    lost: Lost[J, R],
     *,
     workers: int,
     seconds: float,
@@ -57,22 +52,61 @@ def in_processes(
         device: ``cpu`` or ``cuda``; on a GPU each job has a process of its own in any case.
         fresh: whether each job has a process of its own, so that none meets what another left.
     """
-    with ProcessPool(
-        max_workers=workers,
-        max_tasks=int(fresh or device != "cpu"),
-        initializer=_prepare_worker,
-        initargs=(memory, workers, device),
-        context=_context(),
-    ) as pool:
+    share = None if device == "cpu" else 1 / workers
+    with new_pool(workers, memory, share, fresh=fresh) as pool:
         futures: dict[concurrent.futures.Future[R], J] = {
             pool.schedule(work, args=[job], timeout=seconds): job for job in jobs
         }
         try:
             for future in concurrent.futures.as_completed(futures):
-                yield futures[future], _result(future, futures[future], lost, seconds)
+                yield futures[future], result_of(future, futures[future], lost, seconds)
         except BaseException:
             pool.stop()  # type: ignore[no-untyped-call]
             raise
+
+
+def new_pool(
+    workers: int,
+    memory: int,
+    share: float | None = None,
+    *,
+    fresh: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> ProcessPool:
+    """Processes for jobs, one thread each.
+
+    Args:
+        workers: how many.
+        memory: bytes of data each may hold; not limited where they use a GPU.
+        share: how much of a GPU each has; None where they use none. On a GPU every job has a
+            process of its own.
+        fresh: whether every job has in any case.
+        environment: variables that are set in each process.
+    """
+    return ProcessPool(
+        max_workers=workers,
+        max_tasks=int(fresh or share is not None),
+        initializer=_prepare_worker,
+        initargs=(memory, share, dict(environment or {})),
+        context=_context(),
+    )
+
+
+def result_of(
+    future: concurrent.futures.Future[R],
+    job: J,
+    lost: Lost[J, R],
+    seconds: float,
+) -> R:
+    """What became of a job that was scheduled in a pool; waits for it."""
+    try:
+        return future.result()
+    except (TimeoutError, concurrent.futures.TimeoutError):
+        return lost(job, "timeout", f"it took longer than {seconds:g} s and was stopped")
+    except ProcessExpired as error:
+        return lost(job, "error", _death(error.exitcode))
+    except MemoryError:
+        return lost(job, "oom", "out of memory")
 
 
 def warm_up() -> None:
@@ -89,28 +123,12 @@ def total_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _result(
-    future: concurrent.futures.Future[R],
-    job: J,
-    lost: Callable[[J, Status, str], R],
-    seconds: float,
-) -> R:
-    try:
-        return future.result()
-    except (TimeoutError, concurrent.futures.TimeoutError):
-        return lost(job, "timeout", f"it took longer than {seconds:g} s and was stopped")
-    except ProcessExpired as error:
-        return lost(job, "error", _death(error.exitcode))
-    except MemoryError:
-        return lost(job, "oom", "out of memory")
-
-
 def _death(exitcode: int | None) -> str:
     if exitcode is None or exitcode >= 0:
         return f"the process exited with status {exitcode} in mid-trial"
-    name = signal.Signals(-exitcode).name
-    hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
-    return f"the process was killed by {name}{hint}"
+    if exitcode == -signal.SIGKILL:
+        return KILLED
+    return f"the process was killed by {signal.Signals(-exitcode).name}"
 
 
 def _context() -> BaseContext:
@@ -122,8 +140,9 @@ def _context() -> BaseContext:
     return context
 
 
-def _prepare_worker(memory: int, workers: int, device: str) -> None:
+def _prepare_worker(memory: int, share: float | None, environment: dict[str, str]) -> None:
     """One thread, a memory limit, no share in Ctrl-C, and no life after the parent's."""
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         parent_death_signal = 1  # PR_SET_PDEATHSIG
@@ -131,11 +150,11 @@ def _prepare_worker(memory: int, workers: int, device: str) -> None:
     import torch
 
     torch.set_num_threads(1)
-    if device == "cpu":
+    if share is None:
         _limit_data(memory)
-    elif workers > 1:  # without a device it is the job's error, which becomes a row
+    elif share < 1:  # without a device it is the job's error, which becomes a row
         with contextlib.suppress(RuntimeError, AssertionError):
-            torch.cuda.set_per_process_memory_fraction(_GPU_SHARED / workers)
+            torch.cuda.set_per_process_memory_fraction(_GPU_SHARED * share)
 
 
 def _limit_data(memory: int) -> None:

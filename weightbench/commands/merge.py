@@ -1,0 +1,31 @@
+"""``weightbench merge``: the records of several machines in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(file_okay=False))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False),
+    help="The folder to bring them to; what it holds already stays and is compared too.",
+)
+def merge(runs: Sequence[str], out: str) -> None:
+    """Bring the records under all RUNS into one folder, with predictions, weights and costs.
+
+    Where a folder has a failure and another a result of the same trial, the result counts. Damaged
+    files and results that contradict each other are refused: then nothing is written.
+    """
+    from weightbench.merge import merge as merged
+    from weightbench.store import Store
+
+    done = merged([Store(folder) for folder in runs], Store(out))
+    click.echo(
+        f"{done.records_added} records and {done.costs_added} costs added; "
+        f"{out} has {done.records} records"
+    )
