@@ -33,10 +33,32 @@ def trained(task: wb.Task, weighter: str, checkpoint: Checkpoint | None = None) 
     return run
 
 
+def dropping_out(data: wb.DataSet) -> torch.nn.Module:
+    """A network whose layers draw from torch's global stream."""
+    return torch.nn.Sequential(
+        torch.nn.Flatten(),
+        torch.nn.Linear(data.inputs[0].size, 16),
+        torch.nn.Dropout(0.5),
+        torch.nn.Linear(16, data.num_classes),
+    )
+
+
+def test_dropout_does_not_depend_on_what_ran_before(tiny: wb.Task) -> None:
+    tiny = dataclasses.replace(tiny, model=dropping_out)
+    torch.manual_seed(1)
+    one = trained(tiny, "l2rw-auto")
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    other = trained(tiny, "l2rw-auto")
+    assert torch.equal(torch.get_rng_state(), before)
+    for a, b in zip(one.finish().parameters(), other.finish().parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
 @pytest.mark.parametrize("weighter", ["uniform", "random", "resample", "clean-only", "l2rw+es+ft"])
 def test_going_on_changes_no_bit(tiny: wb.Task, weighter: str, tmp_path: Path) -> None:
     recipe = dataclasses.replace(tiny.recipe, clean_batch=5)  # less than the hold-out: shuffled
-    tiny = dataclasses.replace(tiny, recipe=recipe)
+    tiny = dataclasses.replace(tiny, recipe=recipe, model=dropping_out)
     whole = trained(tiny, weighter)
     path = tmp_path / "unfinished" / "a.pt"
     steps = whole.recipe.steps

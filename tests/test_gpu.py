@@ -160,8 +160,9 @@ def test_augmentation_and_order_are_those_of_a_cpu() -> None:
 
 def test_workers_share_a_gpu_and_record_its_peak_memory() -> None:
     trials = plan(TINY, "l2rw-auto", range(3), "cuda")
-    limits = {"workers": 2, "seconds": 300, "memory": 2**30}
-    done = dict(in_processes(trials, run_trial, failed, **limits, device="cuda"))
+    done = dict(
+        in_processes(trials, run_trial, failed, workers=2, seconds=300, memory=2**30, device="cuda")
+    )
     for trial in trials:
         record = done[trial].record
         assert record.status == "ok", record.reason

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from weightbench.files import replacing
+from weightbench.streams import global_states, restore_globals
 
 if TYPE_CHECKING:
     from weightbench.run import Run
@@ -76,6 +77,7 @@ def _state(run: Run) -> dict[str, Any]:
         "weight_log": run.weight_log.state(),
         "passes": {key: passes.state() for key, passes in run._passes.items()},
         "streams": {name: getattr(run, name).get_state() for name in _STREAMS},
+        "globals": global_states(run.device),
         "select_accuracy": run._selection.curve,
         "_selected": run._selection.best,
         **{name: getattr(run, name) for name in _PLAIN},
@@ -94,6 +96,7 @@ def _load(run: Run, state: dict[str, Any]) -> None:
         run._passes_over(on, size).go_to(place)
     for name in _STREAMS:
         getattr(run, name).set_state(state["streams"][name].cpu())
+    restore_globals(state["globals"], run.device)
     run._selection.curve, run._selection.best = state["select_accuracy"], state["_selected"]
     for name in _PLAIN:
         setattr(run, name, state[name])

@@ -20,6 +20,7 @@ from weightbench.cuda import aside, captured, waits
 from weightbench.data import Pool, sent
 from weightbench.loop import check_values
 from weightbench.spec import Spec
+from weightbench.streams import global_states
 from weightbench.weighter import Weighter, Wrapper, layers_of
 
 if TYPE_CHECKING:
@@ -233,10 +234,7 @@ def _attributes(weighter: Weighter) -> list[object]:
 
 def _streams(run: Run) -> list[Tensor]:
     """The states of the random streams that a step could draw from."""
-    states = [run.generator.get_state(), torch.get_rng_state()]
-    if run.device.type == "cuda":
-        states.append(torch.cuda.get_rng_state(run.device))
-    return states
+    return [run.generator.get_state(), *global_states(run.device)]
 
 
 def _state(run: Run) -> list[list[Tensor]]:

@@ -19,7 +19,7 @@ from weightbench.recipe import Recipe
 from weightbench.replay import stepper
 from weightbench.selection import Selection
 from weightbench.sets import Passes, Sets, predict
-from weightbench.streams import torch_stream
+from weightbench.streams import seeded_globals, stream_seed, torch_stream
 from weightbench.task import Task
 from weightbench.weight_log import WeightLog
 from weightbench.weighter import Weighter, spec_of
@@ -265,8 +265,10 @@ class Run:
 
     def _train(self, batches: Iterator[Batch]) -> None:
         step = stepper(self)
-        for batch in batches:
-            step(batch)
+        # Dropout draws from torch's global stream; nobody is to meet what ran before in a process.
+        with seeded_globals(stream_seed(self.task.name, f"{self._role}dropout", self.seed)):
+            for batch in batches:
+                step(batch)
 
     def train(self, checkpoint: Checkpoint | None = None) -> nn.Module:
         """Run the whole loop with the run's own weighter and return the network to be judged.

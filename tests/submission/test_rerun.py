@@ -64,7 +64,7 @@ def test_one_that_is_privileged_and_does_not_say_so(folder: Folder) -> None:
     folder.source(
         text.replace("    # Parameters need", "    privileged = True\n    # Parameters need")
     )
-    refused(folder, "its source and its records differ on privileged")
+    refused(folder, "it declares privileged at one time and not at another")
 
 
 def test_one_that_hides_its_use_of_the_holdout(folder: Folder) -> None:

@@ -136,7 +136,9 @@ def trace_of(run: Run, steps: int, inputs: Tensor | None = None, watched: bool =
             return trace
     if inputs is None:
         return trace
-    run._selected = None  # +select may choose by the select split; here it is to choose the last
+    run._selection.best = (
+        None  # +select may choose by the select split; here it is to choose the last
+    )
     return dataclasses.replace(trace, outputs=judged(run, inputs))
 
 

@@ -95,7 +95,13 @@ class Cluster:
     group: Any = None
 
     def run(
-        self, jobs: Sequence[J], work: Callable[[J], R], lost: Lost[J, R], *, seconds: float
+        self,
+        jobs: Sequence[J],
+        work: Callable[[J], R],
+        lost: Lost[J, R],
+        *,
+        seconds: float,
+        fresh: bool = False,
     ) -> Iterator[tuple[J, R]]:
         """Run ``work`` on each job somewhere; yields as they finish. See ``in_processes``.
 
@@ -105,10 +111,10 @@ class Cluster:
         import ray
 
         host = ray.remote(_host).options(**self._needs())
-        packed = ray.put(pickle.dumps(work))
+        packed, takes = ray.put(pickle.dumps(work)), dataclasses.replace(self, group=None)
 
         def start(job: J) -> Any:
-            return host.remote(packed, pickle.dumps(job), seconds, self.memory, self.cpus)
+            return host.remote(packed, pickle.dumps(job), seconds, fresh, takes)
 
         running = {start(job): (job, 1) for job in jobs}
         try:
@@ -221,11 +227,12 @@ def _line(error: Exception) -> str:
     return lines[-1] if any("Traceback" in line for line in lines) else lines[0]
 
 
-def _host(
-    work: bytes, job: bytes, seconds: float, memory: int | None, cpus: float
-) -> bytes | _Lost:
+def _host(work: bytes, job: bytes, seconds: float, fresh: bool, takes: Cluster) -> bytes | _Lost:
     """What a Ray worker does: gives the job to the process beside it, and waits."""
-    pool = _pool(memory or _share(cpus), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    share = min(takes.gpus, 1.0) or None
+    pool = _pool(
+        takes.memory or _share(takes.cpus), share, fresh, os.environ.get("CUDA_VISIBLE_DEVICES")
+    )
     future: Future[bytes | _Lost] = pool.schedule(_packed, args=[work, job], timeout=seconds)
     return result_of(future, None, _lost, seconds)
 
@@ -239,12 +246,12 @@ def _lost(_: None, status: Status, reason: str) -> _Lost:
     return _Lost(status, reason, again=reason == KILLED)
 
 
-_POOLS: dict[tuple[int, str | None], ProcessPool] = {}
+_POOLS: dict[tuple[int, float | None, bool, str | None], ProcessPool] = {}
 
 
-def _pool(memory: int, devices: str | None) -> ProcessPool:
-    """The process beside this Ray worker; a new one where memory or GPUs have changed."""
-    key = (memory, devices)
+def _pool(memory: int, share: float | None, fresh: bool, devices: str | None) -> ProcessPool:
+    """The process beside this Ray worker; a new one where what it may have has changed."""
+    key = (memory, share, fresh, devices)
     if key not in _POOLS or not _POOLS[key].active:
         for old in _POOLS.values():
             old.stop()  # type: ignore[no-untyped-call]
@@ -252,7 +259,7 @@ def _pool(memory: int, devices: str | None) -> ProcessPool:
         # A child would first run the main script of its parent, here Ray's own, again.
         vars(sys.modules["__main__"]).pop("__file__", None)
         visible = {} if devices is None else {"CUDA_VISIBLE_DEVICES": devices}
-        _POOLS[key] = new_pool(1, memory, visible)
+        _POOLS[key] = new_pool(1, memory, share, fresh=fresh, environment=visible)
     return _POOLS[key]
 
 
