@@ -219,7 +219,7 @@ def test_stopped_in_mid_run_it_goes_on(nodes: Any, tmp_path: Path) -> None:
                 time.sleep(0.02)
             process.send_signal(kind)
             _, said = process.communicate(timeout=60)
-        assert process.returncode == code
+        assert process.returncode == code, said
         assert said == ("" if kind is signal.SIGKILL else STOPPED)
         assert seen + 2 <= len(records_of(out)) < 15
         seen = len(records_of(out))

@@ -132,7 +132,8 @@ class Cluster:
         finally:
             # A caller that was interrupted may be disconnected already, and the jobs stopped.
             for left in running if ray.is_initialized() else ():
-                ray.cancel(left, force=True)
+                with contextlib.suppress(Exception):  # it is done, or its node is gone
+                    ray.cancel(left, force=True)
 
     @contextlib.contextmanager
     def whole_node(self, patience: float = _PATIENCE) -> Iterator[Cluster]:
