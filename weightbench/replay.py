@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from weightbench.batch import Batch, Drawn, usable
 from weightbench.cuda import aside, captured, waits
 from weightbench.data import Pool, sent
-from weightbench.loop import check_values
+from weightbench.loop import check_values, forget_gradients
 from weightbench.spec import Spec
 from weightbench.streams import global_states
 from weightbench.weighter import Weighter, Wrapper, layers_of
@@ -180,7 +180,7 @@ class Replay:
         if self._clean is not None:
             batch._clean = self._clean.batch(run)
         weights = usable(run.weighter.weigh(batch), batch)
-        optimizer.zero_grad()
+        forget_gradients(optimizer)
         batch.backward(weights)
         optimizer.step()
         self._weights, self._losses = weights, batch.losses.detach()

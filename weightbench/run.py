@@ -14,7 +14,7 @@ from weightbench.checkpoint import Checkpoint
 from weightbench.clock import PhaseClock
 from weightbench.data import Pool
 from weightbench.errors import HiddenData, Misuse, OverBudget
-from weightbench.loop import batches_of, check_values
+from weightbench.loop import batches_of, check_values, forget_gradients
 from weightbench.recipe import Recipe
 from weightbench.replay import stepper
 from weightbench.selection import Selection
@@ -295,7 +295,7 @@ class Run:
         if batch is None or optimizer is None:
             raise Misuse("run.step(weights) belongs inside `for batch in run:`, once per batch")
         weights = usable(weights, batch)
-        optimizer.zero_grad()
+        forget_gradients(optimizer)
         batch.backward(weights)
         check_values(self, weights, batch)
         optimizer.step()
