@@ -32,10 +32,10 @@ gpu: $(BIN)/ready
 
 # The published boards, one for each of these suites, from the raw records in leaderboard/. The
 # records come from
-#   .venv/bin/weightbench evaluate --suite quick --out leaderboard
+#   .venv/bin/weightbench evaluate --suite quick --out leaderboard      (and so on)
 # and the anchors, made once for each version of a task, from
 #   .venv/bin/weightbench anchors leaderboard --out leaderboard/anchors.json
-SUITES := quick
+SUITES := quick paper-digits fig2
 
 site: $(BIN)/ready
 	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format markdown --out leaderboard/README.md

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from weightbench.cache import data_folder
 from weightbench.cli import main
 from weightbench.commands.leaderboard import load
+from weightbench.errors import DataUnavailable
 from weightbench.export import between_markers, to_json, to_markdown
 from weightbench.registry import SUITES
 from weightbench.scoring import Board, board, freeze, read_anchors
@@ -83,13 +85,21 @@ def test_every_number_is_rebuilt_to_1e_9(folder: Path, rebuilt: list[Board]) -> 
 def test_accuracies_follow_from_the_kept_predictions(folder: Path, rebuilt: list[Board]) -> None:
     store = Store(folder)
     made = {record.trial.key: record for board in rebuilt for record in board.records}
-    assert made
+    compared, unavailable = 0, set()
     for record in made.values():
         if record.training:
             task = make_task(record.trial.task)
-            truth = task.data.labels[task.split(record.trial.seed).test]
+            try:
+                truth = task.data.labels[task.split(record.trial.seed).test]
+            except DataUnavailable:
+                unavailable.add(task.name)
+                continue
             right = (store.predictions(record)["last"] == truth).mean()
             assert float(right) == pytest.approx(record.training.accuracy, abs=1e-9)
+            compared += 1
+    assert compared
+    if unavailable:
+        pytest.skip(f"{compared} are right; no data under {data_folder()} for {unavailable}")
 
 
 def test_frozen_anchors_follow_from_the_records(folder: Path, tmp_path: Path) -> None:
