@@ -35,6 +35,7 @@ gpu: $(BIN)/ready
 #   .venv/bin/weightbench evaluate --suite quick --out leaderboard      (and so on)
 # and the anchors, made once for each version of a task, from
 #   .venv/bin/weightbench anchors leaderboard --out leaderboard/anchors.json
+# The page describes a task in full where its data set is at hand (docs/data.md).
 SUITES := quick paper-digits fig2
 
 site: $(BIN)/ready
