@@ -117,6 +117,18 @@ def test_stopped_in_mid_run_it_goes_on_where_it_was(
         assert path.stat().st_mtime_ns == written, "a finished trial ran again"
 
 
+def test_any_command_stops_with_a_shells_status(tmp_path: Path) -> None:
+    """Here while a plug-in is loading, before there is anything to keep."""
+    plugin = tmp_path / "slow.py"
+    plugin.write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
+    with start("evaluate", "--weighter", f"{plugin}:Mine", "--out", str(tmp_path)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "\nstopped\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -36,7 +36,10 @@ _INTERRUPTED = 130
 
 
 class _Commands(click.Group):
-    """Every error of ours is one line on stderr; a wrong name or option exits with 2."""
+    """Every error of ours is one line on stderr; a wrong name or option exits with 2.
+
+    Ctrl-C exits with 130, as a shell does, where click would say 1.
+    """
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -51,6 +54,9 @@ class _Commands(click.Group):
         except WeightbenchError as error:
             self._say(error)
             ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("\nstopped", err=True)
+            ctx.exit(_INTERRUPTED)
 
     @staticmethod
     def _say(error: Exception | str) -> None:
@@ -194,10 +200,10 @@ def evaluate(
     try:
         with connected(address) if on_ray else contextlib.nullcontext():
             lost = _run(grid, store, limits, cluster)
+        leaderboard.show(store, grid.tasks)
     except KeyboardInterrupt:
         click.echo("\nstopped; finished trials are kept, the same command goes on", err=True)
         sys.exit(_INTERRUPTED)
-    leaderboard.show(store, grid.tasks)
     sys.exit(1 if lost or grid.damaged else 0)
 
 
