@@ -154,6 +154,21 @@ def test_anchors_that_are_hardly_apart_are_pointed_out() -> None:
     assert any("skill says little" in note for note in board(records(close)).notes)
 
 
+def test_a_task_that_tells_nothing_has_no_say_beside_one_that_does() -> None:
+    table = anchored(tasks=("a-v0",))
+    table["a-v0"]["good"] = spread(0.8, 8, 2)
+    alone = rows(board(records(table)))
+    table["easy-v0"] = {"uniform": spread(0.98, 8, 3), "oracle": spread(0.985, 8, 4)}
+    table["easy-v0"]["good"] = spread(0.97, 8, 5)
+    scored = board(records(table))
+    assert {name: (row.skill, row.rank) for name, row in rows(scored).items()} == {
+        name: (row.skill, row.rank) for name, row in alone.items()
+    }
+    cell = rows(scored)["good"].cells["easy-v0"]
+    assert (round(cell.accuracy.mean, 2), cell.skill) == (0.97, None)
+    assert any(note.startswith("easy-v0: the anchors are only 0.0") for note in scored.notes)
+
+
 def test_records_of_older_code_give_way_to_newer_ones() -> None:
     old = [
         record("a-v0", "good", seed, 0.2, trial_changes={"source": "0" * 64}) for seed in range(8)

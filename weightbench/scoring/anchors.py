@@ -105,6 +105,11 @@ def freeze(records: Iterable[Record]) -> tuple[str, list[str]]:
     return _File(tasks=admitted).model_dump_json(indent=1) + "\n", refused
 
 
+def telling(anchors: Mapping[str, Anchor]) -> dict[str, Anchor]:
+    """Those that tell; all of them where none does, for skill that says little beats none."""
+    return {task: anchor for task, anchor in anchors.items() if anchor.tells} or dict(anchors)
+
+
 def describe(anchor: Anchor) -> str:
     """How far apart the anchors are, in words."""
     return f"the anchors are only {anchor.gap:.3f} +- {anchor.error:.3f} apart"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from weightbench.records import Cost, Record
-from weightbench.scoring.anchors import LOWER, UPPER, Anchor, describe, own_anchors
+from weightbench.scoring.anchors import LOWER, UPPER, Anchor, describe, own_anchors, telling
 from weightbench.scoring.costs import cost_ratios
 from weightbench.scoring.entries import Board, Cell, CostRatios, Row
 from weightbench.scoring.resampling import bootstrap, interval
@@ -35,9 +35,10 @@ def board(
         tasks = sorted({r.trial.task for r in kept})
     kept = [r for r in kept if r.trial.task in tasks]
     by_name, anchors, notes = anchored(kept, frozen or {})
-    anchors = {task: anchors[task] for task in tasks if task in anchors}
+    known = {task: anchors[task] for task in tasks if task in anchors}
+    anchors = telling(known)
     notes = [f"{older} records of older source code are left out"] * bool(older) + notes
-    notes += _warnings(by_name, tasks, anchors)
+    notes += _warnings(by_name, tasks, known)
     rows = _rows(by_name, tasks, anchors, cost_ratios(costs, kept, tasks))
     return Board(tuple(tasks), tuple(rows), anchors, tuple(notes), tuple(kept))
 
@@ -62,14 +63,16 @@ def anchored(
     return by_name, {**valid, **own}, notes
 
 
-def _warnings(by_name: Samples, tasks: Sequence[str], anchors: Mapping[str, Anchor]) -> list[str]:
-    notes = []
+def _warnings(by_name: Samples, tasks: Sequence[str], known: Mapping[str, Anchor]) -> list[str]:
+    notes, anchors = [], telling(known)
     present = {task for task, _ in by_name}
     for task in tasks:
         if task not in present:
             notes.append(f"{task}: no records")
-        elif task not in anchors:
+        elif task not in known:
             notes.append(f"{task}: no skill, for it needs {LOWER} below {UPPER} as anchors")
+        elif task not in anchors:
+            notes.append(f"{task}: {describe(known[task])}, too little for skill")
         elif not anchors[task].tells:
             notes.append(f"{task}: {describe(anchors[task])}; skill says little there")
     fewest = min((len(sample.seeds) for sample in by_name.values()), default=ENOUGH_SEEDS)

@@ -9,7 +9,7 @@ import numpy as np
 
 from weightbench.errors import UnknownName
 from weightbench.records import Record
-from weightbench.scoring.anchors import Anchor
+from weightbench.scoring.anchors import Anchor, telling
 from weightbench.scoring.board import anchored
 from weightbench.scoring.entries import Interval
 from weightbench.scoring.resampling import bootstrap, interval
@@ -87,7 +87,7 @@ def compare(
     found = [_on_task(by_name, task, one, other) for task in tasks]
     adjusted = holm([difference.p for difference in found])
     by_task = [dataclasses.replace(d, holm=p) for d, p in zip(found, adjusted, strict=True)]
-    scored = {task: anchors[task] for task in tasks if task in anchors}
+    scored = telling({task: anchors[task] for task in tasks if task in anchors})
     overall = _overall(by_name, scored, one, other) if scored else None
     return Comparison(one, other, tuple(by_task), overall, tuple(notes))
 
