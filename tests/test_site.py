@@ -17,6 +17,9 @@ from weightbench.cards import cards_of
 from weightbench.scoring import Board, board
 from weightbench.site import render
 from weightbench.site.pictures import matrix_png, scatter
+from weightbench.site.sweep import moving, sweep
+from weightbench.spec import Value
+from weightbench.task import make_task
 
 HOSTILE = '<img src=x onerror="alert(1)"></script><script>alert(2)</script>{{7*7}}'
 TASK = "digits-background-flip-v0"
@@ -171,6 +174,61 @@ def test_the_front_holds_those_that_nobody_beats_in_both() -> None:
     assert {dot.weighter for dot in made.dots if dot.best} == {"cheap", "good"}
     assert all(0 <= dot.x <= made.width and 0 <= dot.y <= made.height for dot in made.dots)
     assert scatter([]) is None
+
+
+RATIOS = tuple(f"digits49-imbalance-v0[ratio={ratio}]" for ratio in (0.98, 0.9)) + (
+    "digits49-imbalance-v0",  # its own ratio is .97
+)
+
+
+def test_tasks_that_differ_in_a_number_are_drawn_against_it() -> None:
+    table = anchored(tasks=RATIOS)
+    for task in table:
+        table[task][HOSTILE] = spread(0.7, 8, 8)
+    table[RATIOS[0]]["partly"] = table[RATIOS[2]]["partly"] = spread(0.8, 8, 9)
+    table[RATIOS[0]]["once"] = spread(0.8, 8, 9)
+    page = render([board(records(table))], cards_of(RATIOS, []))
+    document = Document(page)
+    assert not document.wrong
+    assert "Accuracy against ratio" in [text for _, _, text in document.all("h3")]
+    assert [text for _, _, text in document.all("text")][:3] == ["0.9", "0.97", "0.98"]
+    curves = [attrs["points"] or "" for _, attrs, _ in document.all("polyline")]
+    assert sorted(len(points.split()) for points in curves) == [2, 3, 3, 3]
+    for points in curves:
+        xs = [float(point.partition(",")[0]) for point in points.split()]
+        assert xs == sorted(xs)
+    shown = [text for tag, attrs, text in document.all("text") if "class" not in attrs]
+    assert sorted(shown) == sorted(["oracle", "partly", "uniform", HOSTILE[:27] + "…"])
+    assert "<script>alert" not in page
+    assert "ratio=0.9: 0." in page
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        {},
+        {"a-v0": {"ratio": 0.9}},
+        {"a-v0[ratio=0.9]": {"ratio": 0.9}, "b-v0": {"ratio": 0.8}},
+        {"a-v0[ratio=0.9,n=2]": {"ratio": 0.9, "n": 2}, "a-v0": {"ratio": 0.8, "n": 3}},
+        {"a-v0[kind=one]": {"kind": "one"}, "a-v0": {"kind": "two"}},
+        {"a-v0[flip=true]": {"flip": True}, "a-v0": {"flip": False}},
+    ],
+)
+def test_other_tasks_are_not_drawn_against_anything(tasks: dict[str, dict[str, Value]]) -> None:
+    assert moving(tasks) is None
+
+
+def test_many_names_stay_inside_the_picture_of_a_sweep() -> None:
+    table = anchored(tasks=RATIOS)
+    for task, i in itertools.product(table, range(60)):
+        table[task][f"one-{i:02}"] = spread(0.9, 8, i)
+    swept = moving({task: make_task(task).parameters() for task in RATIOS})
+    assert swept is not None
+    made = sweep(board(records(table)).rows, swept)
+    assert made is not None
+    places = [curve.label_y for curve in made.curves]
+    assert places == sorted(places)
+    assert 0 < places[0] <= places[-1] < made.height
 
 
 def test_a_matrix_is_a_picture_of_its_shares() -> None:

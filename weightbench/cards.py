@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 
 from weightbench.errors import UnknownName, WeightbenchError
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite
-from weightbench.spec import defaults_of, parse, suggest
+from weightbench.spec import Value, defaults_of, parse, suggest
 from weightbench.task import Task, make_task
 from weightbench.weighter import make_weighter
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Card:
-    """A name, a paragraph, facts by label, and for a task the transition matrix at seed 0."""
+    """A name, a paragraph, facts by label; for a task also parameters, transitions at seed 0."""
 
     name: str
     about: str
     facts: Mapping[str, str]
+    parameters: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     transition: NDArray[np.float64] | None = None
 
     def __str__(self) -> str:
@@ -83,7 +84,8 @@ def task_card(task: Task) -> Card:
         ),
         "parameters": _params(task.parameters()),
     }
-    return Card(task.name, task.about, facts, splits.corrupted.transition)
+    parameters = task.parameters()
+    return Card(task.name, task.about, facts, parameters, splits.corrupted.transition)
 
 
 def weighter_card(name: str) -> Card:

@@ -66,10 +66,10 @@ def scatter(points: Sequence[Point]) -> Scatter | None:
         return None
     costs = [math.log2(cost) for _, cost, *_ in points]
     bounds = [0.0, *(bound for *_, low, high in points for bound in (low, high))]
-    x_low, x_high = _padded(min(costs), max(costs), 0.5)
-    y_low, y_high = _padded(min(bounds), max(bounds), 0.05)
-    x = _scale(x_low, x_high, MARGIN, WIDTH - MARGIN / 2)
-    y = _scale(y_low, y_high, HEIGHT - MARGIN, MARGIN / 2)
+    x_low, x_high = padded(min(costs), max(costs), 0.5)
+    y_low, y_high = padded(min(bounds), max(bounds), 0.05)
+    x = scale(x_low, x_high, MARGIN, WIDTH - MARGIN / 2)
+    y = scale(y_low, y_high, HEIGHT - MARGIN, MARGIN / 2)
     dots = [
         Dot(
             weighter, cost, skill, x(math.log2(cost)), y(skill), y(low), y(high),
@@ -86,7 +86,7 @@ def scatter(points: Sequence[Point]) -> Scatter | None:
         tuple(_labelled(dots)),
         front,
         tuple((x(power), f"{2.0**power:g}x") for power in powers),
-        tuple((y(tick), f"{tick:.10g}") for tick in _ticks(y_low, y_high)),
+        tuple((y(tick), f"{tick:.10g}") for tick in ticks(y_low, y_high)),
     )
 
 
@@ -96,7 +96,7 @@ def _labelled(dots: Sequence[Dot]) -> list[Dot]:
     marks = [Box.around(dot.x, dot.y, _RADIUS + 1) for dot in dots]
     errors = [Box(dot.x - 1, dot.y_high, dot.x + 1, dot.y_low) for dot in dots]
     order = sorted(range(len(dots)), key=lambda i: (not dots[i].best, -dots[i].skill))
-    names = [_shortened(dots[i].weighter) for i in order]
+    names = [shortened(dots[i].weighter) for i in order]
     found = place(
         [(dots[i].x, dots[i].y, name) for i, name in zip(order, names, strict=True)],
         room, marks, errors,
@@ -108,7 +108,8 @@ def _labelled(dots: Sequence[Dot]) -> list[Dot]:
     return result
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
+    """A name that fits beside a mark."""
     return name if len(name) <= 28 else f"{name[:27]}…"
 
 
@@ -116,13 +117,13 @@ def _undominated(cost: float, skill: float, points: Sequence[Point]) -> bool:
     return not any(c <= cost and s >= skill and (c < cost or s > skill) for _, c, s, *_ in points)
 
 
-def _padded(low: float, high: float, least: float) -> tuple[float, float]:
+def padded(low: float, high: float, least: float) -> tuple[float, float]:
     """A little more than an interval on both sides, so that nothing touches the frame."""
     more = max((high - low) * 0.08, least)
     return low - more, high + more
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """Round numbers in an interval, four to eight of them."""
     rough = (high - low) / 8
     power = 10.0 ** math.floor(math.log10(rough))
@@ -130,7 +131,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return [round(i * step, 10) for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+def scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
     """The linear map from [low, high] to [start, end]."""
     factor = (end - start) / (high - low)
     return lambda value: round(start + (value - low) * factor, 1)

@@ -19,6 +19,7 @@ from weightbench.site.parts import (
     weighter_part,
 )
 from weightbench.site.pictures import Scatter, scatter
+from weightbench.site.sweep import Sweep, moving, sweep
 
 _LOWEST, _HIGHEST = -0.5, 1.5  # of the axis of skill; what lies beyond is drawn at its end
 
@@ -73,7 +74,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class BoardPart:
-    """A board: its table, its notes and its picture."""
+    """A board: its table, its notes and its pictures."""
 
     id: str
     title: str
@@ -81,6 +82,7 @@ class BoardPart:
     tasks: tuple[tuple[str, str], ...]  # name, link
     lines: tuple[Line, ...]
     axis: Axis
+    sweep: Sweep | None
     scatter: Scatter | None
     unlabelled: int
     notes: tuple[str, ...]
@@ -112,7 +114,7 @@ def page(boards: Sequence[Board], cards: Mapping[str, Card]) -> Page:
         for name in links.weighters
     )
     return Page(
-        boards=tuple(_board(i, board, links) for i, board in enumerate(boards)),
+        boards=tuple(_board(i, board, cards, links) for i, board in enumerate(boards)),
         tasks=tuple(
             task_part(name, boards, cards.get(name), records, links) for name in links.tasks
         ),
@@ -122,7 +124,7 @@ def page(boards: Sequence[Board], cards: Mapping[str, Card]) -> Page:
     )
 
 
-def _board(i: int, board: Board, links: Links) -> BoardPart:
+def _board(i: int, board: Board, cards: Mapping[str, Card], links: Links) -> BoardPart:
     axis = Axis([row.skill for row in board.rows if row.skill])
     ids = {row.weighter: f"row-{i}-{j}" for j, row in enumerate(board.rows)}
     picture = scatter(_points(board))
@@ -133,12 +135,22 @@ def _board(i: int, board: Board, links: Links) -> BoardPart:
         tasks=tuple((plain(task), links.tasks[task]) for task in board.tasks),
         lines=tuple(_line(row, board, axis, ids, links) for row in board.rows),
         axis=axis,
+        sweep=_sweep(board, cards),
         scatter=picture,
         unlabelled=sum(not dot.label for dot in picture.dots) if picture else 0,
         notes=tuple(map(plain, board.notes)),
         badges=bool(board.badges),
         failures=any(row.failures for row in board.rows),
     )
+
+
+def _sweep(board: Board, cards: Mapping[str, Card]) -> Sweep | None:
+    """Where every task of the board is known here, and one number tells them apart."""
+    if not all(task in cards for task in board.tasks):
+        return None
+    swept = moving({task: cards[task].parameters for task in board.tasks})
+    rows = [dataclasses.replace(row, weighter=plain(row.weighter)) for row in board.rows]
+    return sweep(rows, swept) if swept else None
 
 
 def _points(board: Board) -> list[tuple[str, float, float, float, float]]:
