@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from weightbench.cards import card
+from weightbench.cards import card, cards_of
 from weightbench.errors import UnknownName
 
 WEIGHTER = '''
@@ -29,6 +29,17 @@ def test_a_task_card_says_data_sizes_noise_and_recipe() -> None:
         assert word in text
     wrong = float(text.partition("wrong")[2].partition("%")[0])
     assert 10 < wrong < 20  # some of the drawn labels were that class already
+
+
+def test_a_task_is_known_without_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIGHTBENCH_DATA", str(tmp_path))
+    name = "mnist49-imbalance-v0[ratio=0.9]"
+    found = cards_of([name, "no-such-task-v0"], ["uniform"])
+    assert found.keys() == {name, "uniform"}
+    assert found[name].parameters["ratio"] == 0.9
+    assert "MNIST" in found[name].about
+    assert "docs/data.md" in found[name].facts["data"]
+    assert "ratio=0.9" in str(card(name))
 
 
 def test_a_weighter_card_says_rule_parameters_and_source() -> None:

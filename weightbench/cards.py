@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from weightbench.errors import UnknownName, WeightbenchError
+from weightbench.errors import DataUnavailable, UnknownName, WeightbenchError
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite
 from weightbench.spec import Value, defaults_of, parse, suggest
 from weightbench.task import Task, make_task
@@ -68,24 +68,33 @@ def cards_of(tasks: Iterable[str], weighters: Iterable[str]) -> dict[str, Card]:
 
 def task_card(task: Task) -> Card:
     """Data, corruption, split sizes as realised at seed 0, model, recipe and parameters."""
-    splits, data = task.split(0), task.data
-    count = sum(p.numel() for p in task.build_model(0).parameters())
-    sizes = {part: len(getattr(splits, part)) for part in ("train", "holdout", "select", "test")}
     facts = {
-        "data": f"{data.name}, {len(data.labels)} examples of shape {data.shape}, "
-        f"{data.num_classes} classes",
-        "splits": ", ".join(f"{part} {size}" for part, size in sizes.items()),
         "corruption": repr(task.corruption),
-        "wrong": f"{splits.corrupted.rate:.1%} of the training labels (seed 0)",
-        "model": f"{getattr(task.model, '__name__', 'model')}, {count:,} parameters",
         "recipe": ", ".join(
             f"{field.name.replace('_', ' ')} {getattr(task.recipe, field.name)}"
             for field in dataclasses.fields(task.recipe)
         ),
         "parameters": _params(task.parameters()),
     }
-    parameters = task.parameters()
-    return Card(task.name, task.about, facts, parameters, splits.corrupted.transition)
+    try:
+        realised, transition = _realised(task), task.split(0).corrupted.transition
+    except DataUnavailable:
+        realised, transition = {"data": "not at hand; docs/data.md says how to get it"}, None
+    return Card(task.name, task.about, realised | facts, task.parameters(), transition)
+
+
+def _realised(task: Task) -> dict[str, str]:
+    """What a task comes to on its data."""
+    splits, data = task.split(0), task.data
+    count = sum(p.numel() for p in task.build_model(0).parameters())
+    sizes = {part: len(getattr(splits, part)) for part in ("train", "holdout", "select", "test")}
+    return {
+        "data": f"{data.name}, {len(data.labels)} examples of shape {data.shape}, "
+        f"{data.num_classes} classes",
+        "splits": ", ".join(f"{part} {size}" for part, size in sizes.items()),
+        "wrong": f"{splits.corrupted.rate:.1%} of the training labels (seed 0)",
+        "model": f"{getattr(task.model, '__name__', 'model')}, {count:,} parameters",
+    }
 
 
 def weighter_card(name: str) -> Card:

@@ -128,7 +128,7 @@ def task_part(
     """What there is to show of a task, over all boards."""
     cells = {row.weighter: row.cells[task] for b in boards for row in b.rows if task in row.cells}
     best = sorted(cells, key=lambda weighter: -cells[weighter].accuracy.mean)
-    facts = dict(card.facts) if card else _facts(records, task)
+    facts = {**_facts(records, task), **(card.facts if card else {})}
     facts.pop("parameters", None)  # each is in another fact
     trained = [r.training for (t, _), group in records.items() if t == task for r in group]
     if noise := [training.realised_noise for training in trained if training]:
@@ -176,7 +176,7 @@ def _matrix(matrix: NDArray[np.float64]) -> Matrix:
 
 
 def _facts(records: Groups, task: str) -> dict[str, str]:
-    """What the records say about a task that is not installed here."""
+    """What the records say about a task, for those whose data are not here."""
     trained = [r.training for (t, _), group in records.items() if t == task for r in group]
     for training in trained:
         if training:
