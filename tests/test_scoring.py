@@ -167,6 +167,9 @@ def test_a_task_that_tells_nothing_has_no_say_beside_one_that_does() -> None:
     cell = rows(scored)["good"].cells["easy-v0"]
     assert (round(cell.accuracy.mean, 2), cell.skill) == (0.97, None)
     assert any(note.startswith("easy-v0: the anchors are only 0.0") for note in scored.notes)
+    frozen = {"a-v0": scored.anchors["a-v0"]}
+    notes = board(records(table), frozen=frozen).notes
+    assert not any("own uniform" in note for note in notes)  # the easy task's are not used
 
 
 def test_records_of_older_code_give_way_to_newer_ones() -> None:

@@ -57,8 +57,9 @@ def anchored(
         for task in sorted(fingerprints)
         if task in frozen and task not in valid
     ]
-    if own:
-        which = "" if not valid else f" on {', '.join(own)}"
+    counted = telling({**valid, **own})
+    if used := [task for task in own if task in counted]:
+        which = "" if not valid else f" on {', '.join(used)}"
         notes.append(f"anchors are this run's own {LOWER} (skill 0) and {UPPER} (skill 1){which}")
     return by_name, {**valid, **own}, notes
 
