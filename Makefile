@@ -35,13 +35,16 @@ gpu: $(BIN)/ready
 #   .venv/bin/weightbench evaluate --suite quick --out leaderboard      (and so on)
 # and the anchors, made once for each version of a task, from
 #   .venv/bin/weightbench anchors leaderboard --out leaderboard/anchors.json
-# The page describes a task in full where its data set is at hand (docs/data.md).
-SUITES := quick paper-digits fig2
+# The page describes a task in full where its data set is at hand (docs/data.md). The second picture
+# is of the pilot that leaderboard/README.md speaks of.
+SUITES := quick paper-digits fig2 mnist-flips
 
 site: $(BIN)/ready
 	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format markdown --out leaderboard/README.md
 	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format json --out leaderboard/board.json
 	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format html --out leaderboard/index.html
+	$(BIN)/weightbench plot imbalance leaderboard --out leaderboard/figures
+	$(BIN)/weightbench plot curves leaderboard --task mnist49-imbalance-v0 --out leaderboard/figures
 
 # Hours of training. In slices: timeout --signal=INT 590 make cifar, again and again.
 cifar: $(BIN)/ready
