@@ -117,23 +117,19 @@ class Cluster:
             return host.remote(packed, pickle.dumps(job), seconds, fresh, takes)
 
         running = {start(job): (job, 1) for job in jobs}
-        try:
-            while running:
-                (done,), _ = ray.wait(list(running), num_returns=1)
-                job, tries = running.pop(done)
-                answer = _answer(done)
-                if isinstance(answer, bytes):
-                    yield job, pickle.loads(answer)
-                elif answer.again and tries < _TRIES:
-                    running[start(job)] = job, tries + 1
-                else:
-                    tried = f" ({tries} tries)" if tries > 1 else ""
-                    yield job, lost(job, answer.status, answer.reason + tried)
-        finally:
-            # A caller that was interrupted may be disconnected already, and the jobs stopped.
-            for left in running if ray.is_initialized() else ():
-                with contextlib.suppress(Exception):  # it is done, or its node is gone
-                    ray.cancel(left, force=True)
+        # Left early, jobs end with the connection. To cancel one that is just done is a race in
+        # which Ray aborts the process ("Tried to complete task that was not pending").
+        while running:
+            (done,), _ = ray.wait(list(running), num_returns=1)
+            job, tries = running.pop(done)
+            answer = _answer(done)
+            if isinstance(answer, bytes):
+                yield job, pickle.loads(answer)
+            elif answer.again and tries < _TRIES:
+                running[start(job)] = job, tries + 1
+            else:
+                tried = f" ({tries} tries)" if tries > 1 else ""
+                yield job, lost(job, answer.status, answer.reason + tried)
 
     @contextlib.contextmanager
     def whole_node(self, patience: float = _PATIENCE) -> Iterator[Cluster]:
