@@ -229,6 +229,9 @@ def test_many_names_stay_inside_the_picture_of_a_sweep() -> None:
     places = [curve.label_y for curve in made.curves]
     assert places == sorted(places)
     assert 0 < places[0] <= places[-1] < made.height
+    at_values = list(zip(*(curve.points for curve in made.curves), strict=True))
+    for here, after in itertools.pairwise(at_values):
+        assert max(point.x for point in here) < min(point.x for point in after)
 
 
 def test_a_matrix_is_a_picture_of_its_shares() -> None:

@@ -12,7 +12,7 @@ from weightbench.spec import Value, parse
 _LOOKS = 8  # colours in style.css; a longer list goes round
 _LABELS = 200  # pixels kept free to the right, for names
 _LINE = 15.0  # pixels from one name to the next
-_APART = 5.0  # pixels between the intervals of two weighters at one value
+_APART = 5.0  # pixels between the intervals of two weighters at one value, where there is room
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,11 +94,13 @@ def sweep(rows: Sequence[Row], swept: Moving) -> Sweep | None:
     low, high = padded(min(a.low for a in seen), max(a.high for a in seen), 0.01)
     y = scale(low, high, HEIGHT - MARGIN, MARGIN / 2)
     right = WIDTH - _LABELS
-    edge = 20 + _APART * len(shown) / 2
+    # What stands at one value takes at most 60 % of the way to the next.
+    apart = min(_APART, 0.6 * (right - MARGIN) / (len(shown) * len(swept.values)))
+    edge = 20 + apart * len(shown) / 2
     x = scale(0, len(swept.values) - 1, MARGIN + edge, right - edge)
     curves = []
     for i, row in enumerate(shown):
-        aside = (i - (len(shown) - 1) / 2) * _APART
+        aside = (i - (len(shown) - 1) / 2) * apart
         points = tuple(
             _point(row.cells[task], f"{swept.parameter}={value:g}", x(at) + aside, y)
             for at, (task, value) in enumerate(swept.values.items())
