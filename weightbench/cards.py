@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from weightbench.errors import DataUnavailable, UnknownName, WeightbenchError
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite
 from weightbench.spec import Value, defaults_of, parse, suggest
-from weightbench.task import Task, make_task
+from weightbench.task import Splits, Task, make_task
 from weightbench.weighter import make_weighter
 
 
@@ -77,15 +77,17 @@ def task_card(task: Task) -> Card:
         "parameters": _params(task.parameters()),
     }
     try:
-        realised, transition = _realised(task), task.split(0).corrupted.transition
+        splits = task.split(0)
     except DataUnavailable:
         realised, transition = {"data": "not at hand; docs/data.md says how to get it"}, None
+    else:
+        realised, transition = _realised(task, splits), splits.corrupted.transition
     return Card(task.name, task.about, realised | facts, task.parameters(), transition)
 
 
-def _realised(task: Task) -> dict[str, str]:
+def _realised(task: Task, splits: Splits) -> dict[str, str]:
     """What a task comes to on its data."""
-    splits, data = task.split(0), task.data
+    data = task.data
     count = sum(p.numel() for p in task.build_model(0).parameters())
     sizes = {part: len(getattr(splits, part)) for part in ("train", "holdout", "select", "test")}
     return {
