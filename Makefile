@@ -28,7 +28,7 @@ bench: $(BIN)/ready
 	$(BIN)/pytest tests/benchmarks $(ARGS)
 
 gpu: $(BIN)/ready
-	$(BIN)/pytest -rs tests/test_gpu.py tests/benchmarks/test_gpu.py $(ARGS)
+	$(BIN)/pytest -rs tests/training/test_gpu.py tests/benchmarks/test_gpu.py $(ARGS)
 
 # The published boards, one for each of these suites, from the raw records in leaderboard/. The
 # records come from

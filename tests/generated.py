@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from weightbench.records import Cost, Provenance, Record, Status, Training, Trial
+from weightbench.records.schema import Cost, Provenance, Record, Status, Training, Trial
 
 MADE = Provenance(
     packages={"python": "3.11"}, commit=None, dirty=False, machine="generated", threads=1

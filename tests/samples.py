@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from weightbench.records import Cost, Provenance, Record, Training, Trial
-from weightbench.store import Predictions, checksum
+from weightbench.records.schema import Cost, Provenance, Record, Training, Trial
+from weightbench.records.store import Predictions, checksum
 
 PROVENANCE = Provenance(
     packages={"python": "3.11.2", "torch": "2.13.0"},

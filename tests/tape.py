@@ -72,7 +72,7 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 
 def taped(work: Callable[[], None], stream: object = None) -> Callable[[], None]:
-    """In place of :func:`weightbench.cuda.captured`."""
+    """In place of :func:`weightbench.training.cuda.captured`."""
     tape = Tape()
     with tape:
         work()

@@ -12,7 +12,7 @@ import weightbench as wb
 from weightbench.errors import BadSpec, UnknownName, UnknownParameter
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Registry
 from weightbench.spec import Spec
-from weightbench.weighter import spec_of
+from weightbench.training.weighter import spec_of
 
 
 @pytest.mark.parametrize("name", TASKS.names())

@@ -8,14 +8,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from weightbench._version import __version__
 
 _HOMES = {
     "alignment": ("alignment_way",),
-    "augmentation": ("CropFlip",),
-    "cache": ("cached_file",),
+    "data.augmentation": ("CropFlip",),
+    "data.cache": ("cached_file",),
     "check": ("check_task", "check_weighter"),
-    "corruption": (
+    "data.corruption": (
         "BackgroundFlip",
         "Corrupted",
         "Corruption",
@@ -23,16 +23,22 @@ _HOMES = {
         "Unchanged",
         "UniformFlip",
     ),
-    "data": ("DataSet",),
-    "images": ("image_set",),
+    "data.dataset": ("DataSet",),
+    "data.images": ("image_set",),
     "errors": ("BadData", "BadSpec", "BadWeights", "HiddenData", "WeightbenchError"),
-    "batch": ("Batch", "normalize"),
-    "recipe": ("Recipe",),
+    "training.batch": ("Batch", "normalize"),
+    "training.recipe": ("Recipe",),
     "registry": ("register_suite",),
-    "run": ("Run",),
+    "training.run": ("Run",),
     "spec": ("Spec", "parse"),
-    "task": ("PerClass", "Task", "Total", "make_task", "register_task"),
-    "weighter": ("Weighter", "Wrapper", "make_weighter", "register_weighter", "register_wrapper"),
+    "training.task": ("PerClass", "Task", "Total", "make_task", "register_task"),
+    "training.weighter": (
+        "Weighter",
+        "Wrapper",
+        "make_weighter",
+        "register_weighter",
+        "register_wrapper",
+    ),
 }
 _HOME_OF = {name: room for room, names in _HOMES.items() for name in names}
 
@@ -77,11 +83,10 @@ __all__ = [
 
 if TYPE_CHECKING:
     from weightbench.alignment import alignment_way
-    from weightbench.augmentation import CropFlip
-    from weightbench.batch import Batch, normalize
-    from weightbench.cache import cached_file
     from weightbench.check import check_task, check_weighter
-    from weightbench.corruption import (
+    from weightbench.data.augmentation import CropFlip
+    from weightbench.data.cache import cached_file
+    from weightbench.data.corruption import (
         BackgroundFlip,
         Corrupted,
         Corruption,
@@ -89,15 +94,16 @@ if TYPE_CHECKING:
         Unchanged,
         UniformFlip,
     )
-    from weightbench.data import DataSet
+    from weightbench.data.dataset import DataSet
+    from weightbench.data.images import image_set
     from weightbench.errors import BadData, BadSpec, BadWeights, HiddenData, WeightbenchError
-    from weightbench.images import image_set
-    from weightbench.recipe import Recipe
     from weightbench.registry import register_suite
-    from weightbench.run import Run
     from weightbench.spec import Spec, parse
-    from weightbench.task import PerClass, Task, Total, make_task, register_task
-    from weightbench.weighter import (
+    from weightbench.training.batch import Batch, normalize
+    from weightbench.training.recipe import Recipe
+    from weightbench.training.run import Run
+    from weightbench.training.task import PerClass, Task, Total, make_task, register_task
+    from weightbench.training.weighter import (
         Weighter,
         Wrapper,
         make_weighter,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from weightbench import __version__
+from weightbench._version import __version__
 from weightbench.commands import (
     anchors,
     check,
@@ -28,9 +28,9 @@ from weightbench.errors import BadSpec, WeightbenchError
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS
 
 if TYPE_CHECKING:
-    from weightbench.evaluation import Grid, Limits
+    from weightbench.evaluation.grid import Grid, Limits
     from weightbench.execution.cluster import Cluster
-    from weightbench.store import Store
+    from weightbench.records.store import Store
 
 _INTERRUPTED = 130
 
@@ -173,9 +173,9 @@ def evaluate(
     _no_strangers(on_ray)
     if not on_ray:
         execution.warm_up()
-    from weightbench.evaluation import Limits, load_data, plan_grid
+    from weightbench.evaluation.grid import Limits, load_data, plan_grid
     from weightbench.execution.cluster import Cluster, connected
-    from weightbench.store import Store
+    from weightbench.records.store import Store
 
     if download:
         os.environ["WEIGHTBENCH_DOWNLOAD"] = "1"
@@ -235,8 +235,8 @@ def _run(grid: Grid, store: Store, limits: Limits, cluster: Cluster | None) -> b
     from rich.console import Console
     from rich.markup import escape
 
-    from weightbench.evaluation import missing_costs, run_grid, run_probes
-    from weightbench.progress import CellReport, progress_bar
+    from weightbench.commands.progress import CellReport, progress_bar
+    from weightbench.evaluation.grid import missing_costs, run_grid, run_probes
 
     shortage = cluster.shortage() if cluster and grid.missing else None
     if shortage:
@@ -279,7 +279,7 @@ def list_names(kind: str) -> None:
 @click.argument("id_", metavar="ID")
 def show(id_: str) -> None:
     """Show what a task, weighter, wrapper or suite is, its parameters and where it is defined."""
-    from weightbench.cards import card
+    from weightbench.report.cards import card
 
     click.echo(card(id_))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from weightbench.provenance import provenance
+from weightbench.evaluation.provenance import provenance
 
 RATIOS: list[tuple[str, str]] = []
 

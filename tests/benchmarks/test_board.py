@@ -11,7 +11,7 @@ import pytest
 
 from tests.benchmarks.conftest import report
 from tests.generated import record
-from weightbench.records import Record, WeightSummary, write
+from weightbench.records.schema import Record, WeightSummary, write
 
 WEIGHTERS = ["uniform", "oracle", *(f"weighter-{i}" for i in range(48))]
 TASKS = [f"task-{i}-v0" for i in range(20)]

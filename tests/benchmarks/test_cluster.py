@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.benchmarks.conftest import report
-from weightbench.evaluation import Grid, Limits, plan_grid, run_grid
+from weightbench.evaluation.grid import Grid, Limits, plan_grid, run_grid
 from weightbench.execution.cluster import Cluster, connected
+from weightbench.records.store import Store
 from weightbench.registry import SUITES
-from weightbench.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 

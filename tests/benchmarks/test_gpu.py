@@ -21,7 +21,7 @@ import weightbench as wb
 from tests.benchmarks.conftest import report
 from tests.benchmarks.interleaved import ratio
 from tests.benchmarks.test_images import TASK
-from weightbench.replay import Replay, eager
+from weightbench.training.replay import Replay, eager
 
 DEVICE = "cuda"
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -18,7 +18,7 @@ import weightbench as wb
 from tests.benchmarks.conftest import report
 from tests.benchmarks.interleaved import ratio
 from tests.benchmarks.test_engine import engine_step
-from weightbench.cache import data_folder, is_cached
+from weightbench.data.cache import data_folder, is_cached
 
 STEPS = 100_000  # more than any benchmark takes
 N, BATCH, PAD = 5000, 100, 2
@@ -26,7 +26,7 @@ N, BATCH, PAD = 5000, 100, 2
 READ = """
 import time
 import torch, weightbench as wb
-from weightbench.images import image_set
+from weightbench.data.images import image_set
 
 def kilobytes(what):
     lines = open("/proc/self/status").read().splitlines()

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 import weightbench as wb
-from weightbench.checkpoint import Checkpoint
 from weightbench.registry import SUITES, WEIGHTERS
-from weightbench.run import Run
+from weightbench.training.checkpoint import Checkpoint
+from weightbench.training.run import Run
 
 from .toys import trained
 

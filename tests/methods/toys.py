@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import weightbench as wb
-from weightbench.corruption import Corrupted, describe
+from weightbench.data.corruption import Corrupted, describe
 from weightbench.streams import torch_stream
 
 COPIES = 60  # of each kind of example in the data set

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import weightbench as wb
-from weightbench.corruption import describe
+from weightbench.data.corruption import describe
 
 # By its file, so that this one can be used from anywhere.
 TINY = wb.make_task(f"{Path(__file__).with_name('tiny.py')}:TINY")

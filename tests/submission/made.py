@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.commands import TINY
-from weightbench.records import _seal, read_record
+from tests.shell import TINY
+from weightbench.commands.scaffold import scaffold
+from weightbench.evaluation.trial import plan, run_trial
+from weightbench.records.schema import _seal, read_record
+from weightbench.records.store import Store
 from weightbench.registry import SUITES, Suite
-from weightbench.store import Store
 from weightbench.submission.bundling import About, bundle
 from weightbench.submission.manifest import sha256
-from weightbench.submission.scaffold import scaffold
-from weightbench.trial import plan, run_trial
 
 SUITE = "tiny-submissions"
 ABOUT = About("mine", "me@example.org", "https://example.org/paper", "https://example.org/code")

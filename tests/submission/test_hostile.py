@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import TINY
+from tests.shell import TINY
 from tests.submission.made import Folder, npy, train
 from weightbench.errors import SubmissionError
-from weightbench.store import Store
+from weightbench.records.store import Store
 from weightbench.submission.verifying import verify
 
 Edit = Callable[[Folder], object]

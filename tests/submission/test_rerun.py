@@ -8,7 +8,7 @@ import pytest
 
 from tests.submission.made import Folder
 from weightbench.errors import SubmissionError
-from weightbench.evaluation import Limits
+from weightbench.evaluation.grid import Limits
 from weightbench.submission.verifying import verify
 
 LIMITS = Limits(workers=1, seconds=60.0, memory=4 * 2**30)

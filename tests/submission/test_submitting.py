@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.commands import TINY, weightbench
+from tests.shell import TINY, weightbench
 from tests.submission.made import ABOUT, SUITE, Folder, inside, npy, train
 from weightbench.check import check_task, check_weighter
 from weightbench.cli import main
+from weightbench.commands.scaffold import scaffold
 from weightbench.errors import SubmissionError
-from weightbench.evaluation import Limits
-from weightbench.store import Store, checksum
+from weightbench.evaluation.grid import Limits
+from weightbench.records.store import Store, checksum
 from weightbench.submission import published, read
 from weightbench.submission.bundling import bundle
 from weightbench.submission.published import rule_of
-from weightbench.submission.scaffold import scaffold
 from weightbench.submission.verifying import verify
-from weightbench.task import make_task
+from weightbench.training.task import make_task
 
 OUT = Path("leaderboard", "submissions")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from weightbench.check.rules import Finding
 from weightbench.execution import in_processes, inline
-from weightbench.records import Status, Trial
+from weightbench.records.schema import Status, Trial
 from weightbench.registry import TASKS, WEIGHTERS, WRAPPERS, is_file_spec
 from weightbench.spec import parse
 
@@ -62,7 +62,7 @@ def _check(thing: tuple[Kind, str]) -> list[Finding]:
 def _is_task(spec: str) -> bool:
     from weightbench.errors import BadSpec
     from weightbench.registry import load_from_file
-    from weightbench.task import Task
+    from weightbench.training.task import Task
 
     name = parse(spec).name
     if not is_file_spec(name):

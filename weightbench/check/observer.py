@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from weightbench.batch import Batch
 from weightbench.check.rules import broken
 from weightbench.check.surroundings import StepCount
 from weightbench.check.training import Trace, check_weights, judged, judged_on
 from weightbench.errors import Misuse
-from weightbench.run import Run
+from weightbench.training.batch import Batch
+from weightbench.training.run import Run
 
 _BETWEEN_COUNTS = 10  # steps between two counts of what is alive
 

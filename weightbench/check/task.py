@@ -12,10 +12,10 @@ from torch import Tensor
 from weightbench.check.rules import Broken, Finding, broken
 from weightbench.check.surroundings import Surroundings
 from weightbench.check.training import check_outputs, fixed_globals, judging
-from weightbench.corruption import describe
-from weightbench.data import DataSet
+from weightbench.data.corruption import describe
+from weightbench.data.dataset import DataSet
 from weightbench.streams import numpy_stream
-from weightbench.task import Splits, Task, make_task
+from weightbench.training.task import Splits, Task, make_task
 
 _SEED, _STEPS = 0, 3
 _PARTS = ("train", "holdout", "select", "test")

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from weightbench.batch import Batch
 from weightbench.check.rules import Broken, broken
 from weightbench.errors import BadSpec, HiddenData, LayerwiseUnsupported, OverBudget
-from weightbench.run import Run
-from weightbench.trial import where
-from weightbench.weighter import Weighter
+from weightbench.evaluation.trial import where
+from weightbench.training.batch import Batch
+from weightbench.training.run import Run
+from weightbench.training.weighter import Weighter
 
 _PART = 5  # examples that a judged network is asked about apart from the others
 

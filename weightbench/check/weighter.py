@@ -12,8 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from weightbench.batch import Batch
-from weightbench.check import mock
+from weightbench.check import trial_task
 from weightbench.check.observer import Observer, check_parameters
 from weightbench.check.rules import Broken, Finding, broken
 from weightbench.check.surroundings import Surroundings
@@ -25,11 +24,12 @@ from weightbench.check.training import (
     judging,
     trace_of,
 )
-from weightbench.checkpoint import Checkpoint
 from weightbench.errors import LayerwiseUnsupported
-from weightbench.run import Run
-from weightbench.task import Task
-from weightbench.weighter import Weighter, Wrapper, layers_of, make_weighter
+from weightbench.training.batch import Batch
+from weightbench.training.checkpoint import Checkpoint
+from weightbench.training.run import Run
+from weightbench.training.task import Task
+from weightbench.training.weighter import Weighter, Wrapper, layers_of, make_weighter
 
 _AGAIN = 12  # steps of a training that is compared with the first
 _MIDDLE = 6  # the step at which it is stopped, or its batch reordered
@@ -61,7 +61,7 @@ def _check(make: Callable[[], Weighter]) -> list[Finding]:
         subject, trace = _first_training(make)
     except Broken as error:
         return [error.finding]
-    return [*_again(subject, trace), *_unusual_batches(Subject(make, mock.PLAIN))]
+    return [*_again(subject, trace), *_unusual_batches(Subject(make, trial_task.PLAIN))]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Subject:
 
 def _first_training(make: Callable[[], Weighter]) -> tuple[Subject, Trace]:
     """A whole training, without batch norm for a weighter that refuses it."""
-    for subject in (Subject(make, mock.TASK), Subject(make, mock.PLAIN)):
+    for subject in (Subject(make, trial_task.TASK), Subject(make, trial_task.PLAIN)):
         try:
             with fixed_globals() as used, judging():
                 _check_hooks(subject)
@@ -156,7 +156,7 @@ def _poisoned(subject: Subject, first: Trace) -> None:
     """Nothing that is hidden reaches a batch, a weight or the judged network."""
     run = subject.run()
     inputs = judged_on(run)
-    mock.poison(run, run.weighter)
+    trial_task.poison(run, run.weighter)
     with judging():
         again = trace_of(run, run.recipe.steps, inputs, watched=True)
         _compare("hidden-data", first, again)

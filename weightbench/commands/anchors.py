@@ -21,8 +21,8 @@ def anchors(runs: str, out: Path) -> None:
     """
     from weightbench.errors import RecordError
     from weightbench.files import write_text
+    from weightbench.records.store import Store
     from weightbench.scoring import freeze
-    from weightbench.store import Store
 
     records, damaged = Store(runs).records()
     if damaged:

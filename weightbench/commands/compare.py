@@ -18,8 +18,8 @@ def compare(one: str, other: str, runs: str) -> None:
     from rich.console import Console
 
     from weightbench import scoring
-    from weightbench.report import print_comparison
-    from weightbench.store import Store
+    from weightbench.records.store import Store
+    from weightbench.report.terminal import print_comparison
 
     records, damaged = Store(runs).records()
     for damage in damaged:

@@ -19,7 +19,7 @@ def doctor(runs: str, repair: bool) -> None:
 
     A trial whose record is set aside is missing, so the evaluation that made it runs it again.
     """
-    from weightbench.store import Store
+    from weightbench.records.store import Store
 
     store = Store(runs)
     damaged, leftovers = store.audit(), store.leftovers()

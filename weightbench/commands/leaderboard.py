@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from weightbench.records import Cost, Record
+    from weightbench.records.schema import Cost, Record
+    from weightbench.records.store import Store
     from weightbench.registry import Suite
     from weightbench.scoring import Board
-    from weightbench.store import Store
     from weightbench.submission import Badge, Told
 
 FORMATS = ("table", "markdown", "html", "csv", "json")
@@ -48,8 +48,8 @@ def leaderboard(runs: str, form: str, out: Path | None, only: Badge, suites: Seq
     The board of a suite shows the suite's weighters, and whoever else ran on all of its tasks. Rows
     that are nobody's submission are shown whatever --only says.
     """
+    from weightbench.records.store import Store
     from weightbench.registry import SUITES
-    from weightbench.store import Store
 
     chosen = {name: SUITES.get(name) for name in suites}
     loaded = load(Store(runs), only)
@@ -77,8 +77,8 @@ class Loaded:
 
     def of_suite(self, name: str, suite: Suite) -> Board:
         """Of the tasks of a suite: its weighters, and others that ran on every one of them."""
-        from weightbench.task import make_task
-        from weightbench.weighter import make_weighter, spec_of
+        from weightbench.training.task import make_task
+        from weightbench.training.weighter import make_weighter, spec_of
 
         tasks = [make_task(task).name for task in suite.tasks]
         members = {str(spec_of(make_weighter(weighter))) for weighter in suite.weighters}
@@ -129,7 +129,7 @@ def show(store: Store, tasks: Sequence[str] | None = None) -> None:
 def _print(boards: Sequence[Board]) -> None:
     from rich.console import Console
 
-    from weightbench.report import print_boards
+    from weightbench.report.terminal import print_boards
 
     console = Console()
     if not console.is_terminal:
@@ -139,14 +139,14 @@ def _print(boards: Sequence[Board]) -> None:
 
 def _written(boards: Sequence[Board], form: str, told: Mapping[str, Told]) -> str:
     if form == "html":
-        from weightbench.cards import Card, cards_of
-        from weightbench.site import render
+        from weightbench.report.cards import Card, cards_of
+        from weightbench.report.site import render
 
         tasks = [task for board in boards for task in board.tasks]
         weighters = [row.weighter for board in boards for row in board.rows]
         submitted = {w: Card(w, one.rule, one.facts) for w, one in told.items()}
         return render(boards, cards_of(tasks, weighters) | submitted)
-    from weightbench import export
+    from weightbench.report import export
 
     writers = {
         "table": export.to_text, "markdown": export.to_markdown,
@@ -156,8 +156,8 @@ def _written(boards: Sequence[Board], form: str, told: Mapping[str, Told]) -> st
 
 
 def _put(text: str, form: str, out: Path | None) -> None:
-    from weightbench.export import between_markers
     from weightbench.files import write_text
+    from weightbench.report.export import between_markers
 
     if out is None:
         click.echo(text, nl=False)

@@ -21,8 +21,8 @@ def merge(runs: Sequence[str], out: str) -> None:
     Where a folder has a failure and another a result of the same trial, the result counts. Damaged
     files and results that contradict each other are refused: then nothing is written.
     """
-    from weightbench.merge import merge as merged
-    from weightbench.store import Store
+    from weightbench.records.merge import merge as merged
+    from weightbench.records.store import Store
 
     done = merged([Store(folder) for folder in runs], Store(out))
     click.echo(

@@ -15,7 +15,7 @@ def new(kind: str, name: str) -> None:
 
     It passes `weightbench check` as it stands; the next three commands are printed.
     """
-    from weightbench.submission.scaffold import scaffold
+    from weightbench.commands.scaffold import scaffold
 
     path, spec = scaffold("task" if kind == "task" else "weighter", name, Path())
     click.echo(f"wrote {path}; next:")

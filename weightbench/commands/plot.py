@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from weightbench.figures.tables import Source
-    from weightbench.records import Record
+    from weightbench.records.schema import Record
+    from weightbench.records.store import Store
+    from weightbench.report.figures.tables import Source
     from weightbench.spec import Value
-    from weightbench.store import Store
 
 NAMES = ("imbalance", "weights", "separation", "clean-size", "noise", "confusion", "curves")
 
@@ -50,9 +50,9 @@ def plot(
 
     import matplotlib
 
-    from weightbench.figures import FIGURES
     from weightbench.files import write_bytes, write_text
-    from weightbench.store import Store
+    from weightbench.records.store import Store
+    from weightbench.report.figures import FIGURES
 
     make_table, draw = FIGURES[name]
     table = make_table(_source(Store(runs), tasks, weighters))
@@ -69,7 +69,7 @@ def plot(
 
 
 def _source(store: Store, tasks: tuple[str, ...], weighters: tuple[str, ...]) -> Source:
-    from weightbench.figures.tables import Source
+    from weightbench.report.figures.tables import Source
     from weightbench.scoring.results import newest
 
     records, damaged = store.records()
@@ -90,7 +90,7 @@ def _source(store: Store, tasks: tuple[str, ...], weighters: tuple[str, ...]) ->
 def _default(task: str, parameter: str) -> Value:
     """A task's own value of a parameter; None where it has none or is not installed here."""
     from weightbench.errors import WeightbenchError
-    from weightbench.task import make_task
+    from weightbench.training.task import make_task
 
     try:
         value: Value = make_task(task).parameters().get(parameter)
@@ -105,7 +105,7 @@ def _truth(record: Record) -> NDArray[np.int64]:
 
 @functools.cache
 def _test_labels(task: str, seed: int) -> NDArray[np.int64]:
-    from weightbench.task import make_task
+    from weightbench.training.task import make_task
 
     made = make_task(task)
     return made.data.labels[made.split(seed).test]

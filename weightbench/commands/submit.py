@@ -30,7 +30,7 @@ def submit(
     from weightbench import execution
 
     execution.warm_up()
-    from weightbench.store import Store
+    from weightbench.records.store import Store
     from weightbench.submission.bundling import About, bundle
 
     about = About(name, contact, paper, code)

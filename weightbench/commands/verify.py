@@ -37,7 +37,7 @@ def verify(folder: Path, rerun: int, workers: int, time_limit: float, out: Path 
 
     if rerun:
         execution.warm_up()
-    from weightbench.evaluation import Limits
+    from weightbench.evaluation.grid import Limits
     from weightbench.submission.verifying import verify as verified
 
     memory = int(execution.total_memory() * 0.9 / workers)

@@ -23,7 +23,7 @@ from pebble import ProcessPool
 
 from weightbench.errors import ExecutorError
 from weightbench.execution.processes import KILLED, Lost, new_pool, result_of
-from weightbench.records import Status
+from weightbench.records.schema import Status
 
 J = TypeVar("J")
 R = TypeVar("R")

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from weightbench.records import Status
+from weightbench.records.schema import Status
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -136,7 +136,7 @@ def _context() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["weightbench.nursery"])
+    context.set_forkserver_preload(["weightbench.evaluation.preload"])
     return context
 
 

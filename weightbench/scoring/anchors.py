@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from weightbench.errors import RecordError
-from weightbench.records import Count, Hex, Record, Share
+from weightbench.records.schema import Count, Hex, Record, Share
 from weightbench.scoring.results import Samples, Vector, chances, newest, samples
 
 LOWER, UPPER = "uniform", "oracle"

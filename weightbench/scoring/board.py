@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from weightbench.records import Cost, Record
+from weightbench.records.schema import Cost, Record
 from weightbench.scoring.anchors import LOWER, UPPER, Anchor, describe, own_anchors, telling
 from weightbench.scoring.costs import cost_ratios
 from weightbench.scoring.entries import Board, Cell, CostRatios, Row

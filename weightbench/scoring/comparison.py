@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from weightbench.errors import UnknownName
-from weightbench.records import Record
+from weightbench.records.schema import Record
 from weightbench.scoring.anchors import Anchor, telling
 from weightbench.scoring.board import anchored
 from weightbench.scoring.entries import Interval

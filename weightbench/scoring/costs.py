@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from weightbench.records import Cost, Record
+from weightbench.records.schema import Cost, Record
 from weightbench.scoring.anchors import LOWER
 from weightbench.scoring.entries import CostRatios
 

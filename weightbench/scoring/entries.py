@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from weightbench.records import Record
+from weightbench.records.schema import Record
 from weightbench.scoring.anchors import Anchor
 
 

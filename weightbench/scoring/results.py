@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from weightbench.records import Record
+from weightbench.records.schema import Record
 
 Vector = NDArray[np.float64]
 

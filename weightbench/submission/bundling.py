@@ -15,9 +15,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from weightbench.check.isolated import check_isolated
 from weightbench.errors import StoreError
-from weightbench.records import Cost, Record, Trial, write
+from weightbench.evaluation.trial import plan
+from weightbench.records.schema import Cost, Record, Trial, write
+from weightbench.records.store import Store, pack
 from weightbench.registry import SUITES
-from weightbench.store import Store, pack
 from weightbench.submission.examining import examine, neighbours, refuse_copies, runs
 from weightbench.submission.manifest import (
     MANIFEST,
@@ -32,8 +33,7 @@ from weightbench.submission.manifest import (
 )
 from weightbench.submission.reading import read
 from weightbench.submission.safe import model_of, refuse
-from weightbench.trial import plan
-from weightbench.weighter import make_weighter, spec_of
+from weightbench.training.weighter import make_weighter, spec_of
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from weightbench.errors import BadSpec, DataUnavailable, StoreError, SubmissionError
-from weightbench.records import Record
+from weightbench.records.schema import Record
+from weightbench.records.store import Predictions, Store
 from weightbench.registry import SUITES, WRAPPERS
 from weightbench.scoring import Anchor, published_anchors
 from weightbench.spec import parse
-from weightbench.store import Predictions, Store
 from weightbench.submission.manifest import Manifest
 from weightbench.submission.reading import Submission, read
 from weightbench.submission.safe import refuse
-from weightbench.task import Task, make_task
+from weightbench.training.task import Task, make_task
 
 Made = Mapping[tuple[str, int], str]  # checksums of predictions by task and seed
 

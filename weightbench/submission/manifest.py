@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from weightbench import __version__
-from weightbench.records import Count, Hex, Name, Provenance, Share
+from weightbench._version import __version__
+from weightbench.records.schema import Count, Hex, Name, Provenance, Share
 
 Badge = Literal["self-reported", "re-scored", "reproduced"]
 BADGES: tuple[Badge, ...] = ("self-reported", "re-scored", "reproduced")  # the weakest first

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from weightbench.errors import SubmissionError
-from weightbench.export import plain
-from weightbench.records import Cost, Record
+from weightbench.records.schema import Cost, Record
+from weightbench.report.export import plain
 from weightbench.submission.manifest import BADGES, LIMITS, MANIFEST, SOURCE, Badge, Evidence
 from weightbench.submission.reading import Submission, read
 from weightbench.submission.safe import content_of, json_of, model_of

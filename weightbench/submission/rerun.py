@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from weightbench.evaluation.trial import Outcome, failed, run_trial
 from weightbench.execution import in_processes
-from weightbench.records import Record, Status, Trial
+from weightbench.records.schema import Record, Status, Trial
+from weightbench.records.store import Predictions
 from weightbench.scoring import published_anchors
-from weightbench.store import Predictions
 from weightbench.submission.manifest import Rerun
 from weightbench.submission.reading import Submission
 from weightbench.submission.safe import refuse
-from weightbench.trial import Outcome, failed, run_trial
 
 _WIDEST = 0.02  # standard deviation; a submission of wild accuracies earns no wider tolerance
 _DEVIATIONS = 3

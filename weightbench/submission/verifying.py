@@ -6,9 +6,9 @@ import datetime
 from pathlib import Path
 
 from weightbench.errors import SubmissionError
-from weightbench.evaluation import Limits
+from weightbench.evaluation.grid import Limits
+from weightbench.evaluation.provenance import provenance
 from weightbench.files import write_text
-from weightbench.provenance import provenance
 from weightbench.submission.examining import examine, neighbours, refuse_copies
 from weightbench.submission.manifest import Badge, Evidence
 from weightbench.submission.published import evidence_path

@@ -1,0 +1,34 @@
+"""The line that says a cell is complete."""
+
+from __future__ import annotations
+
+from tests.generated import record, trial
+from weightbench.commands.progress import CellReport
+from weightbench.evaluation.grid import Grid
+
+
+def grid(seeds: int) -> Grid:
+    trials = tuple(trial(t, w, s) for t in ("a-v0",) for w in ("x", "y") for s in range(seeds))
+    return Grid(trials, trials, ())
+
+
+def test_a_cell_is_reported_once_when_its_last_seed_is_in() -> None:
+    report = CellReport(grid(2))
+    assert list(report.finished(record("a-v0", "x", 1, 0.5))) == []
+    assert list(report.finished(record("a-v0", "y", 0, 0.5))) == []
+    (line,) = report.finished(record("a-v0", "x", 0, 0.7))
+    assert "a-v0" in line
+    assert "accuracy 0.600 over 2 seeds" in line
+
+
+def test_failures_are_counted_apart() -> None:
+    report = CellReport(grid(2))
+    list(report.finished(record("a-v0", "x", 0, None)))
+    (line,) = report.finished(record("a-v0", "x", 1, 0.7))
+    assert "0.700 over 1 seeds, 1 failed" in line
+
+
+def test_a_cell_without_any_result_says_so() -> None:
+    report = CellReport(grid(1))
+    (line,) = report.finished(record("a-v0", "x", 0, None))
+    assert "no result" in line

@@ -1,0 +1,128 @@
+"""Image sets through torchvision's loaders, on small files in the original formats."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import weightbench as wb
+from weightbench.data.vision import datasets
+from weightbench.errors import DataUnavailable
+
+RNG = np.random.default_rng(0)
+TRAIN, TEST = 120, 40
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WEIGHTBENCH_DATA", str(tmp_path))
+    monkeypatch.delenv("WEIGHTBENCH_DOWNLOAD", raising=False)
+    return tmp_path
+
+
+def md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def idx(path: Path, array: np.ndarray) -> None:
+    """The format of MNIST: a type, the number of dimensions, sizes, big-endian; packed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
+    path.write_bytes(gzip.compress(header + array.tobytes()))
+
+
+@pytest.fixture
+def fashion(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+    """Fashion-MNIST's four files, small, with torchvision told their checksums."""
+    arrays = {}
+    for split, n in (("train", TRAIN), ("t10k", TEST)):
+        arrays[f"{split}-images-idx3"] = RNG.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        arrays[f"{split}-labels-idx1"] = (np.arange(n) % 10).astype(np.uint8)
+    raw = root / "FashionMNIST" / "raw"
+    for name, array in arrays.items():
+        idx(raw / f"{name}-ubyte.gz", array)
+    resources = [(f"{name}-ubyte.gz", md5(raw / f"{name}-ubyte.gz")) for name in arrays]
+    monkeypatch.setattr(datasets().FashionMNIST, "resources", resources)
+    return arrays
+
+
+@pytest.fixture
+def cifar100(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+    """CIFAR-100's three pickles, small, with torchvision told their checksums."""
+    home, arrays = root / "cifar-100-python", {}
+    home.mkdir()
+    cls: Any = datasets().CIFAR100
+    for split, n in (("train", 800), ("test", 200)):
+        data = RNG.integers(0, 256, (n, 3072), dtype=np.uint8)
+        fine = [i % 100 for i in range(n)]
+        content = {"data": data, "fine_labels": fine, "coarse_labels": [0] * n}
+        (home / split).write_bytes(pickle.dumps(content))
+        monkeypatch.setattr(cls, f"{split}_list", [[split, md5(home / split)]])
+        arrays[split] = data
+    (home / "meta").write_bytes(pickle.dumps({"fine_label_names": [str(i) for i in range(100)]}))
+    monkeypatch.setattr(cls, "meta", {**cls.meta, "md5": md5(home / "meta")})
+    return arrays
+
+
+def test_fashion_mnist_from_its_original_files(fashion: dict[str, np.ndarray]) -> None:
+    data = wb.image_set("FashionMNIST", 10)
+    assert data.shape == (1, 28, 28)
+    assert data.test is not None
+    assert data.test.tolist() == list(range(TRAIN, TRAIN + TEST))
+    assert np.array_equal(data.inputs[:TRAIN, :, :, 0], fashion["train-images-idx3"])
+    assert np.array_equal(data.inputs[TRAIN:, :, :, 0], fashion["t10k-images-idx3"])
+    assert np.array_equal(data.labels[:TRAIN], fashion["train-labels-idx1"])
+
+
+def test_cifar_100_from_its_original_files(cifar100: dict[str, np.ndarray], root: Path) -> None:
+    data = wb.image_set("CIFAR100", 100, (-1.0, 1.0))
+    assert data.shape == (3, 32, 32)
+    assert data.labels[:100].tolist() == list(range(100)), "the fine labels"
+    stored = cifar100["train"][5].reshape(3, 32, 32)  # a plane a colour
+    assert np.array_equal(data.inputs[5], stored.transpose(1, 2, 0))
+    for file in (root / "cifar-100-python").iterdir():
+        file.unlink()
+    assert wb.image_set("CIFAR100", 100).sha256, "the cache needs the originals no more"
+
+
+@pytest.mark.usefixtures("cifar100")
+def test_a_cifar_100_task_trains_on_them() -> None:
+    task = wb.make_task(
+        "cifar100-background-flip-short-v0", clean=1, steps=2, batch_size=4, evaluations=1
+    )
+    task = dataclasses.replace(task, select=100, train=200)
+    run = task.reset(0, weighter=wb.make_weighter("uniform"))
+    run.train()
+    assert len(run.test_predictions()) == 200
+
+
+@pytest.mark.usefixtures("fashion")
+def test_a_damaged_packed_file_is_refused(root: Path) -> None:
+    path = root / "FashionMNIST" / "raw" / "train-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(DataUnavailable, match="not with the checksums torchvision knows"):
+        wb.image_set("FashionMNIST", 10)
+    assert not (root / "fashionmnist").exists()
+
+
+@pytest.mark.usefixtures("fashion")
+def test_unpacked_files_are_never_trusted(root: Path) -> None:
+    """torchvision would read them unchecked."""
+    (root / "FashionMNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"rubbish")
+    assert wb.image_set("FashionMNIST", 10).inputs.shape == (TRAIN + TEST, 28, 28, 1)
+
+
+def test_an_altered_pickle_is_refused(cifar100: dict[str, np.ndarray], root: Path) -> None:
+    path = root / "cifar-100-python" / "train"
+    content = pickle.loads(path.read_bytes())
+    content["data"][0, 0] ^= 1
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(DataUnavailable, match="not with the checksums"):
+        wb.image_set("CIFAR100", 100)

@@ -1,0 +1,75 @@
+"""The real images, where they are at hand: counts and rates that are published."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import weightbench as wb
+from weightbench.data.cache import data_folder, is_cached
+
+
+def needs(name: str, there: bool) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not there, reason=f"no {name} under {data_folder()}")
+
+
+mnist = needs("MNIST", is_cached("mnist") or (data_folder() / "MNIST" / "raw").is_dir())
+cifar10 = needs("CIFAR-10", is_cached("cifar10"))
+cifar10n = needs("CIFAR-10N labels", (data_folder() / "cifar10n" / "labels.npz").is_file())
+
+
+@mnist
+@pytest.mark.parametrize(("ratio", "fours"), [(0.9, 495), (0.98, 95), (0.995, 20)])
+def test_fours_are_as_rare_as_in_the_paper(ratio: float, fours: int) -> None:
+    """The released code's counts for its own method, five and five taken for the hold-out."""
+    task = wb.make_task("mnist49-imbalance-v0", ratio=ratio)
+    splits = task.split(0)
+    assert np.bincount(splits.given).tolist() == [fours, 4990 - fours]
+    assert np.bincount(task.data.labels[splits.test]).tolist() == [982, 982]
+    assert np.bincount(task.data.labels[splits.holdout]).tolist() == [5, 5]
+    assert splits.corrupted.rate == 0
+
+
+@mnist
+def test_learning_to_reweight_finds_the_rare_fours_of_mnist() -> None:
+    """In a hundred steps of its 8,000."""
+    task, scores = wb.make_task("mnist49-imbalance-v0", steps=100), {}
+    for name in ("uniform", "l2rw"):
+        run = task.reset(0, weighter=wb.make_weighter(name))
+        run.train()
+        scores[name] = run.score()
+    assert scores["uniform"] < 0.55
+    assert scores["l2rw"] > 0.65
+
+
+@cifar10
+@pytest.mark.parametrize(
+    ("name", "rate", "holdout"),
+    [
+        ("cifar10-uniform-flip-v0", 0.4, 1000),
+        ("cifar10-uniform-flip-v0[convention=redraw]", 0.36, 1000),
+        ("cifar10-background-flip-v0", 0.36, 100),
+        ("cifar10-background-flip-short-v0", 0.36, 100),
+        pytest.param("cifar10-human-noise-v0", 0.402, 100, marks=cifar10n),
+    ],
+)
+def test_cifar_10_is_as_corrupted_as_published(name: str, rate: float, holdout: int) -> None:
+    task = wb.make_task(name)
+    splits, labels = task.split(0), task.data.labels
+    assert splits.corrupted.rate == pytest.approx(rate, abs=0.005)
+    assert np.bincount(labels[splits.holdout]).tolist() == [holdout // 10] * 10
+    assert np.bincount(labels[splits.select]).tolist() == [500] * 10
+    assert np.bincount(labels[splits.test]).tolist() == [1000] * 10
+    assert len(splits.train) == 45_000 - holdout
+
+
+@cifar10
+def test_a_short_track_steps_on_the_real_images() -> None:
+    task = wb.make_task("cifar10-uniform-flip-short-v0", batch_size=8, clean_batch=8)
+    run = task.reset(0, weighter=wb.make_weighter("l2rw"))
+    batch = next(iter(run))
+    assert batch.inputs.shape == (8, 3, 32, 32)
+    assert -1 <= batch.inputs.min() < batch.inputs.max() <= 1
+    run.step(run.weighter.weigh(batch))
+    assert batch.losses.isfinite().all()
+    assert run.steps_taken == 1

@@ -1,0 +1,120 @@
+"""The process pool: every job gives exactly one result, whatever becomes of its process."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from weightbench.execution import in_processes, inline
+from weightbench.records.schema import Status
+
+Job = tuple[str, int]
+
+
+def work(job: Job) -> str:
+    """Do what the job says; importable, so that workers find it."""
+    kind, argument = job
+    if kind == "exit":
+        os._exit(argument)
+    if kind == "signal":
+        os.kill(os.getpid(), argument)
+    if kind == "sleep":
+        time.sleep(argument)
+    if kind == "fill":
+        hoard = [bytes(2**26) for _ in range(argument)]
+        return f"filled {len(hoard)}"
+    if kind == "limit":
+        return str(resource.getrlimit(resource.RLIMIT_DATA)[0])
+    if kind == "process":
+        return str(os.getpid())
+    return f"did {kind} {argument}"
+
+
+counted: list[str] = []
+
+
+def count(job: str) -> int:
+    """How many jobs this process has had."""
+    counted.append(job)
+    return len(counted)
+
+
+def gone(job: str, status: Status, reason: str) -> int:
+    return -1
+
+
+def test_fresh_jobs_meet_nothing_that_others_left() -> None:
+    jobs = [f"job {i}" for i in range(4)]
+    limits = {"workers": 2, "seconds": 60.0, "memory": 2**33}
+    fresh = dict(in_processes(jobs, count, gone, **limits, fresh=True))  # type: ignore[arg-type]
+    assert fresh == dict.fromkeys(jobs, 1)
+    shared = dict(in_processes(jobs, count, gone, **limits))  # type: ignore[arg-type]
+    assert max(shared.values()) > 1
+
+
+def lost(job: Job, status: Status, reason: str) -> str:
+    return f"{status}: {reason}"
+
+
+def test_every_job_has_its_own_end() -> None:
+    jobs = [
+        ("exit", 5), ("add", 1), ("signal", signal.SIGSEGV), ("add", 2), ("sleep", 60),
+        ("fill", 1000), ("add", 3), ("signal", signal.SIGKILL), ("add", 4),
+    ]  # fmt: skip
+    results = dict(in_processes(jobs, work, lost, workers=2, seconds=8, memory=2**30))
+    assert results == {
+        ("exit", 5): "error: the process exited with status 5 in mid-trial",
+        ("signal", signal.SIGSEGV): "error: the process was killed by SIGSEGV",
+        ("signal", signal.SIGKILL): (
+            "error: the process was killed by SIGKILL; the system may have run out of memory"
+        ),
+        ("sleep", 60): "timeout: it took longer than 8 s and was stopped",
+        ("fill", 1000): "oom: out of memory",
+        **{("add", i): f"did add {i}" for i in (1, 2, 3, 4)},
+    }
+
+
+def test_inline_gives_the_same_in_order() -> None:
+    jobs = [("add", i) for i in range(3)]
+    assert list(inline(jobs, work)) == [(job, f"did add {job[1]}") for job in jobs]
+
+
+def test_leaving_early_stops_the_workers() -> None:
+    """A caller that stops reading does not wait for the rest."""
+    jobs = [("add", 0), *(("sleep", 60 + i) for i in range(4))]
+    results = in_processes(jobs, work, lost, workers=2, seconds=600, memory=2**32)
+    assert next(results) == (("add", 0), "did add 0")
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+    assert time.monotonic() - started < 30
+
+
+def test_workers_of_a_gpu_are_born_for_one_job_and_without_a_limit_of_writable_memory() -> None:
+    """CUDA's driver maps more than it holds, and an error of the device stays with its process."""
+    jobs = [("process", i) for i in range(3)] + [("limit", 0)]
+    done = dict(in_processes(jobs, work, lost, workers=2, seconds=60, memory=2**30, device="cuda"))
+    assert done["limit", 0] == str(resource.getrlimit(resource.RLIMIT_DATA)[0])
+    assert len({done["process", i] for i in range(3)}) == 3
+    shared = dict(in_processes(jobs, work, lost, workers=1, seconds=60, memory=2**30))
+    assert shared["limit", 0] == str(2**30)
+    assert len({shared["process", i] for i in range(3)}) == 1
+
+
+def test_the_server_that_workers_are_forked_from_does_not_touch_cuda() -> None:
+    """A process forked after CUDA was looked at cannot use it."""
+    code = """
+import torch
+def refuse(*arguments, **named):
+    raise AssertionError("CUDA was looked at")
+for name in ("is_available", "device_count", "init", "_lazy_init", "current_device"):
+    setattr(torch.cuda, name, refuse)
+import weightbench.evaluation.preload
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,132 @@
+"""Stores of several machines into one: all of it, or one line and nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from tests import samples
+from weightbench.cli import main
+from weightbench.records.schema import Record
+from weightbench.records.store import Store, checksum
+from weightbench.records.weights import Weights
+
+
+def store_of(root: Path, *seeds: int) -> Store:
+    """A store with finished trials, weights and a cost."""
+    store = Store(root)
+    store.create()
+    for seed in seeds:
+        weights = Weights(np.full(30, float(seed)), np.arange(30) % 3, np.arange(30) < 20)
+        store.put(samples.record(seed), samples.predictions(seed), weights)
+    store.put_cost(samples.cost(f"random[x={seeds[0]}]" if seeds else "uniform"))
+    return store
+
+
+def merge(tmp_path: Path, *names: str, out: str = "all") -> Result:
+    folders = [str(tmp_path / name) for name in names]
+    result = CliRunner().invoke(main, ["merge", *folders, "--out", str(tmp_path / out)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()
+    }
+
+
+def changed(record: Record, **fields: object) -> Record:
+    assert record.training is not None
+    return record.model_copy(update={"training": record.training.model_copy(update=fields)})
+
+
+def test_everything_travels_and_a_second_merge_changes_nothing(tmp_path: Path) -> None:
+    store_of(tmp_path / "a", 0, 1)
+    store_of(tmp_path / "b", 1, 2)
+    assert merge(tmp_path, "a", "b").output == (
+        f"3 records and 2 costs added; {tmp_path / 'all'} has 3 records\n"
+    )
+    whole = Store(tmp_path / "all")
+    assert whole.audit() == []
+    records = sorted(whole.records()[0], key=lambda record: record.trial.seed)
+    assert records == [samples.record(seed) for seed in range(3)]
+    for seed, record in enumerate(records):
+        assert checksum(whole.predictions(record)) == checksum(samples.predictions(seed))
+        weights = whole.weights(record)
+        assert weights is not None
+        assert (weights.weight == seed).all()
+    assert len(whole.costs()[0]) == 2
+    before = files(tmp_path / "all")
+    assert merge(tmp_path, "b", "a").output.startswith("0 records and 0 costs added")
+    assert files(tmp_path / "all") == before
+
+
+def test_into_one_of_them(tmp_path: Path) -> None:
+    store_of(tmp_path / "a", 0)
+    store_of(tmp_path / "b", 1)
+    assert merge(tmp_path, "a", "b", out="a").exit_code == 0
+    assert len(Store(tmp_path / "a").records()[0]) == 2
+    assert len(Store(tmp_path / "b").records()[0]) == 1
+
+
+def test_times_and_machines_may_differ(tmp_path: Path) -> None:
+    store_of(tmp_path / "a", 0)
+    other = changed(samples.record(0), phases={"train": 99.0})
+    later = other.model_copy(update={"finished": "2026-02-02T00:00:00+00:00"})
+    store_of(tmp_path / "b").put(later, samples.predictions(0))
+    assert merge(tmp_path, "a", "b").exit_code == 0
+    assert Store(tmp_path / "all").records()[0] == [samples.record(0)]
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_a_result_takes_the_place_of_a_failure(tmp_path: Path, order: tuple[str, str]) -> None:
+    store_of(tmp_path / "a", 0)
+    lost = samples.failure(0).model_copy(update={"status": "timeout", "reason": "too long"})
+    store_of(tmp_path / "b").put(lost)
+    store_of(tmp_path / "all").put(lost)
+    assert merge(tmp_path, *order).exit_code == 0
+    assert Store(tmp_path / "all").records()[0] == [samples.record(0)]
+
+
+def test_contradictions_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    store_of(tmp_path / "a", 0, 1)
+    other = changed(samples.record(1), accuracy=0.5, predictions=checksum(samples.predictions(9)))
+    store_of(tmp_path / "b", 2).put(other, samples.predictions(9))
+    store_of(tmp_path / "c").put(samples.failure(0))
+    for names, says in (
+        (("a", "b"), f"disagree on uniform on {other.trial.task}, seed 1"),
+        (("a", "c"), "and diverged; leave one of them out"),
+    ):
+        result = merge(tmp_path, *names)
+        assert result.exit_code == 1
+        assert says in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert not (tmp_path / "all").exists()
+    before = files(tmp_path / "a")
+    assert merge(tmp_path, "b", out="a").exit_code == 1
+    assert files(tmp_path / "a") == before
+
+
+@pytest.mark.parametrize("folder", ["records", "predictions", "weights", "costs"])
+def test_damaged_files_are_named_and_nothing_is_written(tmp_path: Path, folder: str) -> None:
+    store_of(tmp_path / "a", 0)
+    store_of(tmp_path / "b", 1)
+    victim = next((tmp_path / "b" / folder).iterdir())
+    victim.write_bytes(victim.read_bytes()[:-40])
+    result = merge(tmp_path, "a", "b")
+    assert result.exit_code == 1
+    assert victim.stem in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "all").exists()
+
+
+def test_no_such_store(tmp_path: Path) -> None:
+    store_of(tmp_path / "a", 0)
+    result = merge(tmp_path, "a", "nowhere")
+    assert result.exit_code == 1
+    assert "no such folder" in result.stderr
+    assert not (tmp_path / "all").exists()

@@ -1,0 +1,94 @@
+"""The board in the terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+from rich.console import Console
+
+from tests.generated import anchored, cost, record, records, spread
+from weightbench.records.schema import Cost, Record
+from weightbench.report.terminal import print_board, print_boards
+from weightbench.scoring import board
+
+
+def printed(everything: list[Record], costs: list[Cost] | None = None, width: int = 160) -> str:
+    out = io.StringIO()
+    print_board(board(everything, costs or []), Console(file=out, width=width))
+    return out.getvalue()
+
+
+def line_of(text: str, word: str) -> str:
+    return next(line for line in text.splitlines() if word in line)
+
+
+def entries() -> list[Record]:
+    table = anchored()
+    for task in table:
+        table[task]["good"] = spread(0.8, 8, 7)
+    return records(table)
+
+
+def test_every_weighter_and_task_is_there() -> None:
+    text = printed(entries())
+    for word in ("good", "uniform", "oracle", "A  a-v0", "B  b-v0", "note: "):
+        assert word in text
+
+
+def test_the_best_has_rank_1_and_the_oracle_none() -> None:
+    text = printed(entries())
+    assert line_of(text, "good").split()[0] == "1"
+    assert line_of(text, "oracle").split()[0] == "-"
+
+
+def test_cost_ratios_stand_in_their_row() -> None:
+    assert "3.25" in line_of(printed(entries(), [cost("a-v0", "good", 3.25)]), "good")
+
+
+def test_a_failure_is_marked_in_its_cell_and_counted() -> None:
+    everything = [r for r in entries() if (r.trial.weighter, r.trial.seed) != ("good", 0)]
+    everything += [record("a-v0", "good", 0, None), record("b-v0", "good", 0, 0.8)]
+    line = line_of(printed(everything), "good")
+    assert "*" in line
+    assert line.split()[-1] == "1"
+
+
+def test_what_uses_clean_data_has_a_section_of_its_own() -> None:
+    used = [
+        record(t, "clean", s, 0.7, used_holdout=True) for t in ("a-v0", "b-v0") for s in range(8)
+    ]
+    lines = printed([*entries(), *used]).splitlines()
+    section = next(i for i, line in enumerate(lines) if "with clean data" in line)
+    assert "clean" in lines[section + 1]
+    assert any("noisy data only" in line for line in lines[:section])
+
+
+def test_markup_in_a_name_is_text() -> None:
+    name = "[bold red]boo[/]"
+    hostile = [record(t, name, s, 0.7) for t in ("a-v0", "b-v0") for s in range(8)]
+    assert name in printed([*entries(), *hostile])
+
+
+def test_a_narrow_terminal_cuts_no_number() -> None:
+    tasks = [f"task-{i}-v0" for i in range(9)]
+    everything = records(anchored(tasks=tasks))
+    narrow = printed(everything, width=72)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in narrow
+    assert all(len(line) <= 72 for line in narrow.splitlines())
+    for letter in "ABCDEFGHI":
+        assert narrow.count(f"acc {letter}") == 1
+    wide = [line for line in printed(everything).splitlines() if "oracle" in line]
+    assert set(wide[0].split()) <= set(narrow.split())
+
+
+def test_failures_have_a_column_only_where_there_are_some() -> None:
+    assert "failed" not in printed(entries())
+    assert "failed" in printed([*entries(), record("a-v0", "good", 99, None)])
+
+
+def test_titles_stand_above_their_boards() -> None:
+    out = io.StringIO()
+    titled = dataclasses.replace(board(entries()), title="one [b]", about="what it is")
+    print_boards([titled, titled], Console(file=out, width=160))
+    assert out.getvalue().count("one [b]: what it is") == 2

@@ -1,0 +1,98 @@
+"""Boards of single suites from one folder of records."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.generated import record, spread
+from weightbench.cli import main
+from weightbench.records.schema import write
+from weightbench.registry import SUITES, Suite
+from weightbench.training.task import make_task
+
+ONE, TWO = "board-suite-one", "board-suite-two"
+BASE = "digits-uniform-flip-v0"
+SHARED, FIRST, SECOND = f"{BASE}[noise=0.2]", f"{BASE}[noise=0.3]", f"{BASE}[noise=0.5,clean=3]"
+if ONE not in SUITES.names():
+    SUITES.add(ONE, Suite((SHARED, FIRST), ("uniform", "oracle", "random"), 6, "the first"))
+    SUITES.add(TWO, Suite((SECOND, SHARED), ("uniform", "oracle", "l2rw"), 6))
+
+
+def put(folder: Path, task: str, weighter: str, mean: float) -> None:
+    name = make_task(task).name
+    for seed, accuracy in enumerate(spread(mean, 6, 1)):
+        made = record(name, weighter, seed, accuracy)
+        (folder / "records" / f"{made.trial.key}.json").write_bytes(write(made))
+        (folder / "predictions" / f"{made.trial.key}.npz").touch()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two suites that share a task; a stranger ran on the whole of the first."""
+    made: Path = tmp_path_factory.mktemp("suites")
+    for name in ("records", "predictions"):
+        (made / name).mkdir()
+    for task in (SHARED, FIRST, SECOND):
+        put(made, task, "uniform", 0.5)
+        put(made, task, "oracle", 0.9)
+    for task, weighter in (
+        (SHARED, "random"), (SHARED, "l2rw"), (SECOND, "l2rw"),
+        (SHARED, "stranger"), (FIRST, "stranger"),
+    ):  # fmt: skip
+        put(made, task, weighter, 0.7)
+    return made
+
+
+def asked(folder: Path, form: str, *suites: str) -> Result:
+    options = [part for suite in suites for part in ("--suite", suite)]
+    done = CliRunner().invoke(main, ["leaderboard", str(folder), "--format", form, *options])
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def test_a_suite_shows_its_tasks_in_order_and_who_ran_on_all_of_them(folder: Path) -> None:
+    content = json.loads(asked(folder, "json", ONE, TWO).stdout)["suites"]
+    assert list(content) == [ONE, TWO]
+    assert content[TWO]["tasks"] == [make_task(SECOND).name, SHARED]
+    shown = {name: {row["weighter"] for row in made["rows"]} for name, made in content.items()}
+    assert shown[ONE] == {"uniform", "oracle", "random", "stranger"}
+    assert shown[TWO] == {"uniform", "oracle", "l2rw"}
+
+
+def test_who_lacks_a_task_stands_below_without_a_place(folder: Path) -> None:
+    rows = json.loads(asked(folder, "json", ONE).stdout)["suites"][ONE]["rows"]
+    assert rows[-1]["weighter"] == "random"
+    assert rows[-1]["place"] == "-"
+    assert {row["place"] for row in rows if row["weighter"] in ("uniform", "stranger")} == {
+        "1",
+        "2",
+    }
+    text = asked(folder, "table", ONE).stdout
+    assert "1/2 tasks" in text
+    assert "random: not on every task, so no place" in text
+
+
+def test_every_form_says_which_suite_is_which(folder: Path) -> None:
+    assert f"{ONE}: the first" in asked(folder, "table", ONE, TWO).stdout
+    markdown = asked(folder, "markdown", ONE, TWO).stdout
+    assert [line for line in markdown.splitlines() if line.startswith("## ")] == [
+        f"## {ONE}", f"## {TWO}",
+    ]  # fmt: skip
+    lines = list(csv.DictReader(io.StringIO(asked(folder, "csv", ONE, TWO).stdout)))
+    assert {line["suite"] for line in lines} == {ONE, TWO}
+    page = asked(folder, "html", ONE, TWO).stdout
+    assert page.count('class="entries"') == 2
+    assert page.count(f'">{ONE}</h2>') == 1
+    assert page.count("Results of uniform<") == 1
+
+
+def test_a_wrong_suite_is_one_line(folder: Path) -> None:
+    done = CliRunner().invoke(main, ["leaderboard", str(folder), "--suite", "quik"])
+    assert done.exit_code == 2
+    assert "Did you mean quick?" in done.stderr

@@ -1,0 +1,144 @@
+"""A training that was stopped and went on ends with the bits of one that was not."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import weightbench as wb
+from weightbench.training.checkpoint import Checkpoint
+from weightbench.training.run import Run
+
+
+class StopAt(Checkpoint):
+    """Saves after every step, and pulls the plug after one of them."""
+
+    def __init__(self, path: Path, step: int) -> None:
+        super().__init__(path, seconds=0)
+        self.step = step
+
+    def save_if_due(self, run: Run) -> None:
+        super().save_if_due(run)
+        if run.steps_taken == self.step:
+            raise KeyboardInterrupt
+
+
+def trained(task: wb.Task, weighter: str, checkpoint: Checkpoint | None = None) -> Run:
+    run = task.reset(3, weighter=wb.make_weighter(weighter))
+    run.train(checkpoint)
+    return run
+
+
+def dropping_out(data: wb.DataSet) -> torch.nn.Module:
+    """A network whose layers draw from torch's global stream."""
+    return torch.nn.Sequential(
+        torch.nn.Flatten(),
+        torch.nn.Linear(data.inputs[0].size, 16),
+        torch.nn.Dropout(0.5),
+        torch.nn.Linear(16, data.num_classes),
+    )
+
+
+def test_dropout_does_not_depend_on_what_ran_before(tiny: wb.Task) -> None:
+    tiny = dataclasses.replace(tiny, model=dropping_out)
+    torch.manual_seed(1)
+    one = trained(tiny, "l2rw-auto")
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    other = trained(tiny, "l2rw-auto")
+    assert torch.equal(torch.get_rng_state(), before)
+    for a, b in zip(one.finish().parameters(), other.finish().parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("weighter", ["uniform", "random", "resample", "clean-only", "l2rw+es+ft"])
+def test_going_on_changes_no_bit(tiny: wb.Task, weighter: str, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(tiny.recipe, clean_batch=5)  # less than the hold-out: shuffled
+    tiny = dataclasses.replace(tiny, recipe=recipe, model=dropping_out)
+    whole = trained(tiny, weighter)
+    path = tmp_path / "unfinished" / "a.pt"
+    steps = whole.recipe.steps
+    for stop in (1, steps // 2, steps - 1):
+        with pytest.raises(KeyboardInterrupt):
+            trained(tiny, weighter, StopAt(path, stop))
+    pieces = trained(tiny, weighter, Checkpoint(path))
+    assert pieces.steps_taken == steps
+    assert pieces.select_accuracy == whole.select_accuracy
+    assert pieces.used_holdout == whole.used_holdout
+    assert pieces.phases["train"] > 0
+    for one, other in zip(
+        whole.finish().parameters(), pieces.finish().parameters(), strict=True
+    ):  # fmt: skip
+        assert torch.equal(one, other)
+    assert torch.equal(
+        whole.test_predictions(selected=True), pieces.test_predictions(selected=True)
+    )  # fmt: skip
+
+
+class TrainedLoss(wb.Weighter):
+    """A parameter of the loss, as the S-model has one."""
+
+    def begin(self, run: wb.Run) -> None:
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        return [self.scale]
+
+    def losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return super().losses(logits * self.scale, labels)
+
+    def weigh(self, batch: wb.Batch) -> torch.Tensor:
+        return torch.full((len(batch),), 1 / len(batch))
+
+
+def test_a_parameter_of_the_loss_goes_on_being_trained(tiny: wb.Task, tmp_path: Path) -> None:
+    whole, parts = TrainedLoss(), TrainedLoss()
+    tiny.reset(0, weighter=whole).train()
+    with pytest.raises(KeyboardInterrupt):
+        tiny.reset(0, weighter=TrainedLoss()).train(StopAt(tmp_path / "a.pt", 5))
+    tiny.reset(0, weighter=parts).train(Checkpoint(tmp_path / "a.pt"))
+    assert torch.equal(whole.scale, parts.scale)
+    assert whole.scale != 1
+
+
+def test_a_half_written_state_means_from_the_beginning(tiny: wb.Task, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    with pytest.raises(KeyboardInterrupt):
+        trained(tiny, "uniform", StopAt(path, 5))
+    path.write_bytes(path.read_bytes()[:1000])
+    assert trained(tiny, "uniform", Checkpoint(path)).score() == trained(tiny, "uniform").score()
+
+
+def test_seconds_of_all_pieces_count(tiny: wb.Task, tmp_path: Path) -> None:
+    class Slow(Checkpoint):
+        """Takes a while for every step."""
+
+        def save_if_due(self, run: Run) -> None:
+            time.sleep(0.01)
+            super().save_if_due(run)
+            if run.steps_taken == stop:
+                raise KeyboardInterrupt
+
+    path, stop = tmp_path / "a.pt", 19
+    with pytest.raises(KeyboardInterrupt):
+        trained(tiny, "uniform", Slow(path, seconds=0))
+    stop = 0
+    assert trained(tiny, "uniform", Slow(path, seconds=0)).phases["train"] > 0.19
+
+
+@pytest.mark.parametrize("place", [0.0, 0.01, 0.3, 0.6, 0.99])
+def test_flipped_bits_are_never_gone_on_from(tiny: wb.Task, place: float, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    with pytest.raises(KeyboardInterrupt):
+        trained(tiny, "uniform", StopAt(path, 5))
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+    run = trained(tiny, "uniform", Checkpoint(path))
+    whole = trained(tiny, "uniform")
+    assert torch.equal(run.test_predictions(), whole.test_predictions())
+    assert run.select_accuracy == whole.select_accuracy

@@ -1,0 +1,1 @@
+"""Data sets as arrays, what is done to their labels and images, and the published ones."""

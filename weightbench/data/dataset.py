@@ -1,0 +1,162 @@
+"""Data sets as arrays, and pools of them on a device. An example is a row; a batch is an index."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from weightbench.data.augmentation import CropFlip
+from weightbench.errors import BadData
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DataSet:
+    """Inputs and true labels.
+
+    Attributes:
+        name: as it stands in records.
+        inputs: (N, H, W, C) uint8 images, which networks see as (n, C, H, W) float32 with the
+            channels last in memory; or (N, ...) float32, taken as they are.
+        labels: (N,) int64 in [0, num_classes).
+        num_classes: K.
+        test: positions of the published test split; None where the task draws one.
+        standardize: bring every feature to mean 0 and deviation 1 by the statistics of the training
+            split alone; for tables.
+        span: what the pixel values 0 and 255 of images become.
+        given: (N,) int64, labels as people gave them, some of them wrong, which the corruption is
+            then applied to; None where the true labels are.
+
+    Raises:
+        BadData: the arrays do not have that form.
+    """
+
+    name: str
+    inputs: NDArray[np.uint8] | NDArray[np.float32]
+    labels: NDArray[np.int64]
+    num_classes: int
+    test: NDArray[np.int64] | None = None
+    standardize: bool = False
+    span: tuple[float, float] = (0.0, 1.0)
+    given: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the arrays once, where the mistake is still easy to find."""
+        if len(self.inputs) != len(self.labels) or self.labels.ndim != 1:
+            raise BadData(
+                f"{self.name}: {self.inputs.shape} inputs do not match {self.labels.shape} labels"
+            )
+        if self.inputs.dtype not in (np.uint8, np.float32):
+            raise BadData(f"{self.name}: inputs are {self.inputs.dtype}; use uint8 or float32")
+        if self.inputs.dtype == np.float32 and not np.isfinite(self.inputs).all():
+            raise BadData(f"{self.name}: inputs hold NaN or infinity; remove or impute them first")
+        if self.is_images and self.inputs.ndim != 4:
+            raise BadData(f"{self.name}: uint8 inputs are images, (N, H, W, C); or use float32")
+        for labels in (self.labels, self.labels if self.given is None else self.given):
+            if labels.shape != self.labels.shape or labels.dtype != np.int64:
+                raise BadData(f"{self.name}: labels are {labels.dtype} {labels.shape}; use int64")
+            if len(labels) and not 0 <= labels.min() <= labels.max() < self.num_classes:
+                raise BadData(f"{self.name}: labels must lie in [0, {self.num_classes})")
+
+    @property
+    def is_images(self) -> bool:
+        """Whether the inputs are uint8 images."""
+        return self.inputs.dtype == np.uint8
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example as a network sees it; (C, H, W) for images."""
+        own = self.inputs.shape[1:]
+        return (own[2], own[0], own[1]) if self.is_images else own
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Checksum (hex) of the arrays, so that a record says which data it saw."""
+        digest = hashlib.sha256(f"{self.inputs.dtype}{self.inputs.shape}".encode())
+        digest.update(np.ascontiguousarray(self.inputs).data)
+        for labels in (self.labels, self.given):
+            if labels is not None:
+                digest.update(np.ascontiguousarray(labels).data)
+        return digest.hexdigest()
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """``values`` on ``device``. A GPU is not waited for: it copies from pinned memory."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pool:
+    """Examples on a device.
+
+    Attributes:
+        inputs: (n, H, W, C) uint8 images, padded where they are augmented, or (n, ...) float32.
+        labels: (n,) int64.
+        span: what the pixel values 0 and 255 of images become.
+        augmentation: of the images, when a batch is taken for training.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    span: tuple[float, float] = (0.0, 1.0)
+    augmentation: CropFlip | None = None
+
+    @classmethod
+    def of(
+        cls,
+        data: DataSet,
+        index: NDArray[np.int64],
+        labels: NDArray[np.int64],
+        device: torch.device,
+        augmentation: CropFlip | None = None,
+    ) -> Pool:
+        """The examples ``index`` of ``data`` with ``labels``, copied to ``device``."""
+        inputs = torch.from_numpy(data.inputs[index]).to(device)
+        if augmentation is not None:
+            inputs = augmentation.padded(inputs)
+        return cls(inputs, torch.from_numpy(labels).to(device), data.span, augmentation)
+
+    def standardized(self, by: Pool) -> Pool:
+        """The pool with every feature shifted and scaled by the mean and deviation of ``by``."""
+        deviation, mean = torch.std_mean(by.inputs, dim=0, correction=0)
+        scale = torch.where(deviation > 0, deviation, 1)
+        return dataclasses.replace(self, inputs=(self.inputs - mean) / scale)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: Tensor, drawn: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Float inputs and labels of the examples ``index``.
+
+        Args:
+            index: (b,) int64 on the pool's device.
+            drawn: what the augmentation drew for them, on any device; images are taken as they are
+                where it is None.
+
+        Returns:
+            (b, ...) float32 inputs, images as (b, C, H, W), and (b,) int64 labels.
+        """
+        labels = self.labels.index_select(0, index)
+        if self.inputs.dtype != torch.uint8:
+            return self.inputs.index_select(0, index), labels
+        if self.augmentation is None:
+            images = self.inputs.index_select(0, index)
+        elif drawn is None:
+            images = self.augmentation.middle(self.inputs.index_select(0, index))
+        else:
+            images = self.augmentation.gather(self.inputs, index, sent(drawn, index.device))
+        low, high = self.span
+        return images.permute(0, 3, 1, 2).float().mul_((high - low) / 255).add_(low), labels
+
+    def whole(self) -> tuple[Tensor, Tensor]:
+        """All examples in order, as :meth:`take` gives them without augmentation."""
+        if self.inputs.dtype != torch.uint8:
+            return self.inputs, self.labels
+        return self.take(torch.arange(len(self), device=self.labels.device))

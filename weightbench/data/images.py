@@ -1,0 +1,48 @@
+"""Published image sets: from the cache, or once through torchvision into the cache."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from weightbench.data.cache import data_folder, is_cached, may_download, read_arrays, write_arrays
+from weightbench.data.dataset import DataSet
+from weightbench.errors import DataUnavailable
+
+
+def image_set(loader: str, num_classes: int, span: tuple[float, float] = (0.0, 1.0)) -> DataSet:
+    """A published image set with its own test split.
+
+    Arrays already under ``WEIGHTBENCH_DATA`` are used as they are; else torchvision's ``loader``
+    reads and checks the original files there, or downloads them where that is allowed, and the
+    arrays are kept for the next time.
+
+    Args:
+        loader: a class in torchvision.datasets: MNIST, FashionMNIST, CIFAR10 or CIFAR100.
+        num_classes: K.
+        span: what pixel values 0 and 255 become.
+
+    Raises:
+        DataUnavailable: it is not there and may not be downloaded, or is half-written or altered.
+    """
+    name = loader.lower()
+    if not is_cached(name):
+        _convert(loader, name)
+    images, labels, train = read_arrays(name)
+    return DataSet(name, images, labels, num_classes, test=np.arange(train, len(labels)), span=span)
+
+
+def _convert(loader: str, name: str) -> None:
+    from weightbench.data.vision import originals  # half a second, and once in the life of a cache
+
+    root, download = data_folder(), may_download()
+    try:
+        arrays = originals(loader, root, download)
+    except DataUnavailable as error:
+        if download:
+            raise
+        raise DataUnavailable(
+            f"{name} is not in the folder {root}, or not with the checksums torchvision knows; "
+            "allow the download with --download or WEIGHTBENCH_DOWNLOAD=1, or name another folder "
+            "with WEIGHTBENCH_DATA"
+        ) from error
+    write_arrays(name, arrays)

@@ -1,0 +1,258 @@
+"""The grid: what is asked for, what is there already, and running the rest into the store."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from weightbench.errors import DataUnavailable, ExecutorError, WeightbenchError
+from weightbench.execution import Lost, in_processes, inline
+from weightbench.records.schema import Cost, Record, Status, Trial
+from weightbench.records.store import Damage, Store
+from weightbench.scoring import LOWER, UPPER
+
+if TYPE_CHECKING:
+    from weightbench.execution.cluster import Cluster
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a trial may use.
+
+    Attributes:
+        workers: processes at once; 0 runs everything in this process, without the other limits.
+        seconds: wall clock of one trial.
+        memory: bytes of data of one worker.
+    """
+
+    workers: int
+    seconds: float
+    memory: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """Every trial of an evaluation, and those still to be run.
+
+    Attributes:
+        trials: all of them.
+        missing: those without a record that stands.
+        damaged: files of the store that were set aside.
+    """
+
+    trials: tuple[Trial, ...]
+    missing: tuple[Trial, ...]
+    damaged: tuple[Damage, ...]
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks in the order they were asked for."""
+        return list(dict.fromkeys(trial.task for trial in self.trials))
+
+
+def plan_grid(
+    tasks: Sequence[str], weighters: Sequence[str], seeds: int, device: str, store: Store
+) -> Grid:
+    """Every weighter, and the two anchors, on every task over ``seeds`` seeds.
+
+    Raises:
+        BadSpec: a task or weighter cannot be read or does not exist.
+        StoreError: the store cannot be written.
+    """
+    from weightbench.evaluation.trial import plan
+
+    anchored = [LOWER, *(w for w in weighters if w not in (LOWER, UPPER)), UPPER]
+    planned = {
+        trial.key: trial
+        for task in dict.fromkeys(tasks)
+        for weighter in anchored
+        for trial in plan(task, weighter, range(seeds), device)
+    }
+    store.create()
+    damaged = store.audit()
+    for damage in damaged:
+        store.set_aside(damage)
+    records, _ = store.records()
+    stands = {record.trial.key for record in records if record.stands}
+    missing = tuple(trial for key, trial in planned.items() if key not in stands)
+    return Grid(tuple(planned.values()), missing, tuple(damaged))
+
+
+def load_data(grid: Grid) -> None:
+    """Read the data set of every task that has a trial to run, before any of them does.
+
+    What is missing is then downloaded once and said once, not by every trial. Any other mistake is
+    left to the trials, which make rows of it.
+
+    Raises:
+        DataUnavailable: a data set cannot be had.
+    """
+    from weightbench.training.task import make_task
+
+    sources = dict.fromkeys(make_task(trial.task).dataset for trial in grid.missing)
+    for source in sources:
+        try:
+            if callable(source):
+                source()
+        except DataUnavailable:
+            raise
+        except Exception:
+            continue
+
+
+def run_grid(
+    grid: Grid, store: Store, limits: Limits, cluster: Cluster | None = None
+) -> Iterator[Record]:
+    """Run the missing trials; each record is in the store before it is yielded.
+
+    Plug-ins that do not come with weightbench are checked first, on this machine; the trials of one
+    that breaks a rule are skipped, and say which.
+
+    Args:
+        grid: what is asked for.
+        store: where records go.
+        limits: of a trial.
+        cluster: where trials run; None is this machine.
+
+    Raises:
+        StoreError: the disk refuses.
+        ExecutorError: the cluster cannot run trials.
+    """
+    from weightbench.check.isolated import outside
+    from weightbench.evaluation.trial import failed, run_trial
+
+    refused = _refused(grid, limits)
+    trials = []
+    for trial in grid.missing:
+        reason = refused.get(trial.task) or refused.get(trial.weighter)
+        if reason is None:
+            trials.append(trial)
+            continue
+        outcome = failed(trial, "skipped", reason)
+        store.put(outcome.record)
+        yield outcome.record
+    fresh = bool(outside(trials))  # strangers share no process
+    if cluster is None:
+        work = functools.partial(run_trial, unfinished=store.unfinished)
+        finished = _on_this_machine(trials, work, failed, limits, fresh)
+    else:
+        root = store.root.resolve() if cluster.shared else None
+        work = functools.partial(run_trial, unfinished=Store(root).unfinished if root else None)
+        finished = _on(cluster, trials, work, failed, limits, fresh, root)
+    for _, outcome in finished:
+        store.put(outcome.record, outcome.predictions, outcome.weights)
+        yield outcome.record
+
+
+def _on_this_machine(
+    trials: Sequence[Trial],
+    work: Callable[[Trial], R],
+    lost: Lost[Trial, R],
+    limits: Limits,
+    fresh: bool = False,
+) -> Iterator[tuple[Trial, R]]:
+    if limits.workers == 0:
+        return inline(trials, work)
+    return in_processes(
+        trials,
+        work,
+        lost,
+        workers=limits.workers,
+        seconds=limits.seconds,
+        memory=limits.memory,
+        device=trials[0].device if trials else "cpu",
+        fresh=fresh,
+    )
+
+
+def _on(
+    cluster: Cluster,
+    trials: Sequence[Trial],
+    work: Callable[[Trial], R],
+    lost: Lost[Trial, R],
+    limits: Limits,
+    fresh: bool = False,
+    shared: Path | None = None,
+) -> Iterator[tuple[Trial, R]]:
+    from weightbench.evaluation.luggage import Luggage, shipped
+
+    luggage = Luggage.pack(trials, shared)
+    there = functools.partial(shipped, work=work, lost=lost, luggage=luggage)
+    return cluster.run(trials, there, lost, seconds=limits.seconds, fresh=fresh)
+
+
+def _refused(grid: Grid, limits: Limits) -> dict[str, str]:
+    """Why each plug-in that breaks a rule is not run, by its spec."""
+    from weightbench.check.isolated import SECONDS, check_isolated, outside
+
+    seconds = max(SECONDS, limits.seconds)
+    checked = check_isolated(outside(grid.missing), limits.workers, seconds, limits.memory)
+    return {
+        spec: f"{findings[0]} (weightbench check {spec} says more)"
+        for spec, findings in checked
+        if findings
+    }
+
+
+def missing_costs(grid: Grid, store: Store) -> list[Trial]:
+    """One trial for each (task, weighter) that was run without failure and not yet probed."""
+    records, _ = store.records()
+    costs, _ = store.costs()
+    known = {cost.trial.key for cost in costs}
+    fine = {(r.trial.task, r.trial.weighter) for r in records if r.status == "ok"}
+    firsts: dict[tuple[str, str], Trial] = {}
+    for trial in grid.trials:
+        name = (trial.task, trial.weighter)
+        if name in fine and name not in firsts:
+            firsts[name] = trial.model_copy(update={"seed": 0})
+    return [trial for trial in firsts.values() if trial.key not in known]
+
+
+def run_probes(
+    trials: Sequence[Trial], store: Store, limits: Limits, cluster: Cluster | None = None
+) -> Iterator[Trial | str]:
+    """Probe one after another, nothing else running; yields the trial, or why it has no cost.
+
+    On a cluster they run on one node, all of it reserved.
+
+    Raises:
+        StoreError: the disk refuses.
+    """
+    if cluster is None:
+        alone = dataclasses.replace(limits, workers=min(limits.workers, 1))
+        yield from _kept(_on_this_machine(trials, probe_trial, _no_cost, alone), store)
+    elif trials:
+        try:
+            with cluster.whole_node() as node:
+                yield from _kept(_on(node, trials, probe_trial, _no_cost, limits), store)
+        except ExecutorError as error:
+            yield f"costs were not measured: {error}"
+
+
+def _kept(finished: Iterator[tuple[Trial, Cost | str]], store: Store) -> Iterator[Trial | str]:
+    for trial, cost in finished:
+        if isinstance(cost, Cost):
+            store.put_cost(cost)
+            yield trial
+        else:
+            yield f"no cost of {trial.weighter} on {trial.task}: {cost}"
+
+
+def probe_trial(trial: Trial) -> Cost | str:
+    """The cost of a trial's weighter beside the lower anchor, or why there is none."""
+    from weightbench.evaluation.cost import probe
+
+    try:
+        return probe(trial, LOWER)
+    except (WeightbenchError, RuntimeError, StopIteration) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _no_cost(trial: Trial, status: Status, reason: str) -> Cost | str:
+    return f"{status}: {reason}"

@@ -1,0 +1,158 @@
+"""One (task, weighter, seed) in, one record out, whatever happens in between."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from weightbench.errors import BadSpec, Diverged
+from weightbench.evaluation.provenance import provenance
+from weightbench.records.schema import Record, Status, Training, Trial
+from weightbench.records.store import Predictions, checksum
+from weightbench.records.weights import Weights
+from weightbench.training.checkpoint import Checkpoint
+from weightbench.training.run import Run
+from weightbench.training.task import make_task
+from weightbench.training.weighter import digest_of, make_weighter, spec_of
+
+_REASON_LENGTH = 500
+# How errors of no type of their own say it: torch's on a CPU, CUDA's, those of its libraries.
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED")
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """A record, and the predictions and final weights to be kept beside it."""
+
+    record: Record
+    predictions: Predictions | None = None
+    weights: Weights | None = None
+
+
+def plan(task: str, weighter: str, seeds: Iterable[int], device: str) -> list[Trial]:
+    """The trials of one weighter on one task, with specs in their canonical form.
+
+    Raises:
+        BadSpec: either cannot be read or does not exist.
+    """
+    made, rule = make_task(task), make_weighter(weighter)
+    return [
+        Trial(
+            task=made.name,
+            fingerprint=made.fingerprint,
+            weighter=str(spec_of(rule)),
+            source=digest_of(rule),
+            privileged=rule.privileged,
+            seed=seed,
+            device=device,
+        )
+        for seed in seeds
+    ]
+
+
+def run_trial(trial: Trial, unfinished: Path | None = None) -> Outcome:
+    """Train and test; a failure of any kind becomes a record too.
+
+    Args:
+        trial: what to run.
+        unfinished: a folder to leave the state of the training in, and to go on from.
+    """
+    checkpoint = None if unfinished is None else Checkpoint(unfinished / f"{trial.key}.pt")
+    try:
+        return _run(trial, checkpoint)
+    except Diverged as error:
+        return failed(trial, "diverged", str(error))
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        return failed(trial, "oom", f"out of memory: {str(error) or type(error).__name__}")
+    except (Exception, SystemExit) as error:
+        if any(sign in str(error) for sign in _OUT_OF_MEMORY):
+            return failed(trial, "oom", where(error))
+        return failed(trial, "error", where(error))
+
+
+def failed(trial: Trial, status: Status, reason: str) -> Outcome:
+    """The record of a trial that gave no number."""
+    line = " ".join(reason.split())[:_REASON_LENGTH] or status
+    return Outcome(
+        Record(
+            trial=trial,
+            status=status,
+            reason=line,
+            provenance=provenance(trial.device),
+            finished=_now(),
+        )
+    )
+
+
+def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
+    task, weighter = make_task(trial.task), make_weighter(trial.weighter)
+    if task.fingerprint != trial.fingerprint or digest_of(weighter) != trial.source:
+        raise BadSpec(
+            "the source changed after the evaluation had started, or is another version on this "
+            "machine; start it again"
+        )
+    if weighter.privileged != trial.privileged:
+        raise BadSpec("it declares privileged at one time and not at another")
+    if trial.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    run = Run(task, trial.seed, weighter=weighter, device=trial.device)
+    run.train(checkpoint)
+    predictions: Predictions = {
+        "last": run.test_predictions().cpu().numpy(),
+        "selected": run.test_predictions(selected=True).cpu().numpy(),
+    }
+    weights = run.weight_log.weights() if run.weight_log else None
+    record = Record(
+        trial=trial,
+        status="ok",
+        training=_training(run, predictions, weights),
+        provenance=provenance(trial.device),
+        finished=_now(),
+    )
+    return Outcome(record, predictions, weights)
+
+
+def _training(run: Run, predictions: Predictions, weights: Weights | None) -> Training:
+    splits, data = run.splits, run.task.data
+    truth = data.labels[splits.test]
+    parts = {name: getattr(splits, name) for name in ("train", "holdout", "select", "test")}
+    return Training(
+        accuracy=float((predictions["last"] == truth).mean()),
+        selected_accuracy=float((predictions["selected"] == truth).mean()),
+        chance=1 / data.num_classes,
+        realised_noise=splits.corrupted.rate,
+        sizes={name: len(part) for name, part in parts.items()},
+        checksums={
+            "data": data.sha256,
+            "corruption": splits.corrupted.sha256,
+            "splits": splits.sha256,
+        },
+        used_holdout=run.used_holdout,
+        steps=run.steps_taken,
+        side_steps=run.side_steps,
+        phases=run.phases,
+        select_curve=run.select_accuracy,
+        predictions=checksum(predictions),
+        weights=weights.history[-1] if weights and weights.history else None,
+        peak_bytes=torch.cuda.max_memory_allocated() if run.device.type == "cuda" else None,
+    )
+
+
+def where(error: BaseException) -> str:
+    """The error in one line, with the innermost line of code that is not a library's."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "site-packages" not in frame.filename and not frame.filename.startswith("<")
+    ]
+    place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""What a trial leaves behind: typed, versioned records, the folder they are kept in, merging."""

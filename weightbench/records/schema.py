@@ -1,0 +1,237 @@
+"""What a trial leaves behind: typed, versioned records. One validator for everything that reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import from_json, to_json
+
+from weightbench._version import __version__
+from weightbench.errors import RecordError
+
+M = TypeVar("M", bound=BaseModel)
+Status = Literal["ok", "error", "timeout", "oom", "diverged", "skipped"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
+Ratio = Annotated[float, Field(gt=0)]
+Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
+Text = Annotated[str, Field(max_length=2000)]
+Name = Annotated[str, Field(min_length=1, max_length=300)]
+
+
+_SORTED = json.JSONEncoder(sort_keys=True)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Trial(_Model):
+    """One (task, weighter, seed): what is run, and what a record is found again by.
+
+    Attributes:
+        task: the task's spec.
+        fingerprint: checksum of the task's definition.
+        weighter: the weighter's spec.
+        source: checksum of the weighter's source files.
+        privileged: whether it declared to see true labels.
+        seed: of every stream.
+        device: ``cpu`` or ``cuda``.
+        version: of weightbench.
+    """
+
+    task: Name
+    fingerprint: Hex
+    weighter: Name
+    source: Hex
+    privileged: bool
+    seed: Count
+    device: Name
+    version: Name = __version__
+
+    @property
+    def key(self) -> str:
+        """Checksum (32 hex digits) of all fields: equal keys, equal results."""
+        text = _SORTED.encode(self.__dict__)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class Provenance(_Model):
+    """Where and with what a number was made.
+
+    Attributes:
+        packages: versions by name, Python's among them.
+        commit: of the source checkout; None when it ran from an installed package.
+        dirty: whether that checkout had changes of its own.
+        machine: processor or accelerator.
+        threads: of torch.
+    """
+
+    packages: dict[str, str]
+    commit: str | None
+    dirty: bool
+    machine: str
+    threads: Count
+
+
+class WeightSummary(_Model):
+    """What a weighter made of the training set in one epoch, over the examples that occurred.
+
+    Attributes:
+        step: at the end of the epoch.
+        auroc: of the weight as a sign that the label is right; None where all are, or none.
+        effective: effective sample size, (sum w)^2 / sum w^2, as a share of the examples.
+        zero: share of the examples that did not count at all.
+        by_class: mean weight of each given class, 1 being the mean of all; None for an absent one.
+    """
+
+    step: Count
+    auroc: Share | None
+    effective: Annotated[float, Field(ge=0, le=1 + 1e-9)]
+    zero: Share
+    by_class: list[float | None]
+
+
+class Training(_Model):
+    """What happened in a training run.
+
+    Attributes:
+        accuracy: on the test split, of the network after the last step; this one is ranked.
+        selected_accuracy: of the network that did best on the select split.
+        chance: accuracy of guessing, 1/K.
+        realised_noise: share of the training labels that are wrong.
+        sizes: examples in ``train``, ``holdout``, ``select`` and ``test``.
+        checksums: of ``data``, ``corruption`` and ``splits``.
+        used_holdout: whether clean data had a say: the hold-out was touched, or the judged network
+            was chosen on the select split.
+        steps: optimiser steps.
+        side_steps: steps of side trainings.
+        phases: seconds in each phase of the run.
+        select_curve: (step, select accuracy) pairs.
+        predictions: checksum of the predictions kept beside the record.
+        weights: what the weighter made of the training set in its last whole epoch; None where it
+            trained on the hold-out alone. Earlier epochs are in the file of weights.
+        peak_bytes: the most that tensors took on a GPU at once; None on a CPU.
+    """
+
+    accuracy: Share
+    selected_accuracy: Share
+    chance: Share
+    realised_noise: Share
+    sizes: dict[str, Count]
+    checksums: dict[str, Hex]
+    used_holdout: bool
+    steps: Count
+    side_steps: Count
+    phases: dict[str, Seconds]
+    select_curve: list[tuple[Count, Share]]
+    predictions: Hex
+    weights: WeightSummary | None = None
+    peak_bytes: Count | None = None
+
+
+class Record(_Model):
+    """The result of one trial, failed or not.
+
+    Attributes:
+        trial: what was run.
+        status: how it ended.
+        reason: why it failed, in one line; empty when it did not.
+        training: what happened; None when it failed.
+        provenance: where and with what.
+        finished: when, ISO 8601, UTC.
+    """
+
+    schema_version: Literal[1] = 1
+    trial: Trial
+    status: Status
+    reason: Text = ""
+    training: Training | None = None
+    provenance: Provenance
+    finished: Name
+
+    @property
+    def stands(self) -> bool:
+        """Whether this is a result, rather than a failure that another try may mend."""
+        return self.status in ("ok", "diverged")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Record:
+        if (self.status == "ok") != (self.training is not None):
+            raise ValueError("a record has a training exactly when its status is ok")
+        if (self.status == "ok") == bool(self.reason):
+            raise ValueError("a record has a reason exactly when its status is not ok")
+        return self
+
+
+class Cost(_Model):
+    """What a step costs beside a uniform step, measured alternately in one process, alone.
+
+    Attributes:
+        trial: what was probed; the seed is 0.
+        time_ratio: median over pairs of step time / uniform step time.
+        time_low: first quartile of those ratios.
+        time_high: third quartile.
+        step_seconds: median time of a step.
+        flop_ratio: counted by torch, the same on every machine; None where nothing is counted.
+        memory_ratio: peak bytes of model, optimiser and step over those of a uniform step.
+        provenance: where and with what.
+    """
+
+    schema_version: Literal[1] = 1
+    trial: Trial
+    time_ratio: Ratio
+    time_low: Ratio
+    time_high: Ratio
+    step_seconds: Seconds
+    flop_ratio: Ratio | None
+    memory_ratio: Ratio
+    provenance: Provenance
+
+
+def write(content: Record | Cost) -> bytes:
+    """``content`` as JSON with a checksum of itself, so that a flipped bit is seen on reading."""
+    fields = from_json(content.model_dump_json())
+    return json.dumps({**fields, "sha256": _seal(fields)}, indent=1).encode()
+
+
+def read_record(text: str | bytes) -> Record:
+    """The record written in ``text``, JSON.
+
+    Raises:
+        RecordError: it is none; one line says what is wrong first.
+    """
+    return _read(Record, text)
+
+
+def read_cost(text: str | bytes) -> Cost:
+    """The cost record written in ``text``, JSON.
+
+    Raises:
+        RecordError: it is none.
+    """
+    return _read(Cost, text)
+
+
+def _read(model: type[M], text: str | bytes) -> M:
+    try:
+        fields = from_json(text, allow_inf_nan=False)
+        seal = fields.pop("sha256", None) if isinstance(fields, dict) else None
+        content = model.model_validate_json(to_json(fields))
+        if seal != _seal(fields):
+            raise RecordError("sha256: not the checksum of what the file holds")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise RecordError(f"{where}: {first['msg']}") from None
+    except ValueError as error:
+        raise RecordError(f"the file: {error}") from None
+    return content
+
+
+def _seal(fields: object) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""A board for people: in the terminal, as files, as a page, as figures."""

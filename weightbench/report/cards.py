@@ -1,0 +1,132 @@
+"""What there is to know about one task, weighter, wrapper or suite."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightbench.errors import DataUnavailable, UnknownName, WeightbenchError
+from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite
+from weightbench.spec import Value, defaults_of, parse, suggest
+from weightbench.training.task import Splits, Task, make_task
+from weightbench.training.weighter import make_weighter
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Card:
+    """A name, a paragraph, facts by label; for a task also parameters, transitions at seed 0."""
+
+    name: str
+    about: str
+    facts: Mapping[str, str]
+    parameters: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    transition: NDArray[np.float64] | None = None
+
+    def __str__(self) -> str:
+        width = max(map(len, self.facts), default=0) + 2
+        about = ["  " + line if line else "" for line in self.about.splitlines()]
+        facts = [f"  {label:{width}}{fact}" for label, fact in self.facts.items()]
+        return "\n".join([self.name, *about, *[""] * (len(about) > 1), *facts])
+
+
+def card(text: str) -> Card:
+    """The card of whatever ``text`` names.
+
+    Raises:
+        BadSpec: nothing has that name.
+    """
+    name = parse(text).name
+    if name in TASKS.names():
+        return task_card(make_task(text))
+    if name in SUITES.names():
+        return suite_card(name, SUITES.get(name))
+    if name in WRAPPERS.names():
+        cls, _ = WRAPPERS.get(name)
+        return _class_card(f"+{name}", cls, skip=1)
+    if name in WEIGHTERS.names() or ".py:" in name:
+        return weighter_card(text)
+    known = [*TASKS.names(), *WEIGHTERS.names(), *WRAPPERS.names(), *SUITES.names()]
+    raise UnknownName(f"nothing is called {name!r}.{suggest(name, known)}")
+
+
+def cards_of(tasks: Iterable[str], weighters: Iterable[str]) -> dict[str, Card]:
+    """The cards of those that are installed here, by name; files are not run."""
+    cards = {}
+    for name in (*tasks, *weighters):
+        try:
+            if ".py:" not in name:
+                cards[name] = task_card(make_task(name)) if name in tasks else weighter_card(name)
+        except WeightbenchError:
+            continue  # from another installation: its records speak for it
+    return cards
+
+
+def task_card(task: Task) -> Card:
+    """Data, corruption, split sizes as realised at seed 0, model, recipe and parameters."""
+    facts = {
+        "corruption": repr(task.corruption),
+        "recipe": ", ".join(
+            f"{field.name.replace('_', ' ')} {getattr(task.recipe, field.name)}"
+            for field in dataclasses.fields(task.recipe)
+        ),
+        "parameters": _params(task.parameters()),
+    }
+    try:
+        splits = task.split(0)
+    except DataUnavailable:
+        realised, transition = {"data": "not at hand; docs/data.md says how to get it"}, None
+    else:
+        realised, transition = _realised(task, splits), splits.corrupted.transition
+    return Card(task.name, task.about, realised | facts, task.parameters(), transition)
+
+
+def _realised(task: Task, splits: Splits) -> dict[str, str]:
+    """What a task comes to on its data."""
+    data = task.data
+    count = sum(p.numel() for p in task.build_model(0).parameters())
+    sizes = {part: len(getattr(splits, part)) for part in ("train", "holdout", "select", "test")}
+    return {
+        "data": f"{data.name}, {len(data.labels)} examples of shape {data.shape}, "
+        f"{data.num_classes} classes",
+        "splits": ", ".join(f"{part} {size}" for part, size in sizes.items()),
+        "wrong": f"{splits.corrupted.rate:.1%} of the training labels (seed 0)",
+        "model": f"{getattr(task.model, '__name__', 'model')}, {count:,} parameters",
+    }
+
+
+def weighter_card(name: str) -> Card:
+    """Docstring, parameters and source file of a weighter, and what is wrapped around it."""
+    weighter = make_weighter(name)
+    while hasattr(weighter, "inner"):
+        weighter = weighter.inner
+    made = _class_card(name, type(weighter), skip=0)
+    around = "".join(f"+{wrapper.name}" for wrapper in parse(name).wrappers)
+    return dataclasses.replace(made, facts={**made.facts, **({"around": around} if around else {})})
+
+
+def suite_card(name: str, suite: Suite) -> Card:
+    """What a suite runs."""
+    facts = {
+        "seeds": str(suite.seeds),
+        "tasks": ", ".join(suite.tasks),
+        "weighters": ", ".join(suite.weighters),
+    }
+    return Card(name, suite.about, facts)
+
+
+def _class_card(name: str, cls: type, skip: int) -> Card:
+    source = inspect.getsourcefile(cls)
+    facts = {
+        "parameters": _params(defaults_of(cls, skip=skip)),
+        "source": Path(source).name if source else "unknown",
+    }
+    return Card(name, inspect.getdoc(cls) or "(no docstring)", facts)
+
+
+def _params(params: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in params.items()) or "none"

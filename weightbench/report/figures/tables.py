@@ -1,0 +1,174 @@
+"""Tables of the figures, a row for each point or bar. Loads neither torch nor matplotlib."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from weightbench.errors import StoreError
+from weightbench.records.schema import Record
+from weightbench.records.store import Predictions
+from weightbench.records.weights import Weights
+from weightbench.scoring.resampling import bootstrap, interval
+from weightbench.spec import Value, parse
+
+BINS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where the tables come from.
+
+    Attributes:
+        records: of one code version for each weighter on each task, finished.
+        default: the value of a task's parameter where its name does not give one.
+        weights: final weights beside a record.
+        predictions: predicted classes beside a record.
+        truth: (n_test,) int64, the true labels of a record's test split.
+    """
+
+    records: Sequence[Record]
+    default: Callable[[str, str], Value]
+    weights: Callable[[Record], Weights | None]
+    predictions: Callable[[Record], Predictions]
+    truth: Callable[[Record], NDArray[np.int64]]
+
+
+def by_parameter(name: str) -> Callable[[Source], pd.DataFrame]:
+    """Accuracy of each weighter against a parameter of the task.
+
+    Columns: family (the task without that parameter), the parameter, weighter, accuracy, low, high
+    (95 % bootstrap interval) and seeds.
+    """
+
+    def table(source: Source) -> pd.DataFrame:
+        rows = []
+        for (task, weighter), group in _groups(source.records).items():
+            value = _parameter(task, name, source.default)
+            if value is not None:
+                mean = interval(*_accuracy(group, task))
+                family = _without(task, name)
+                rows.append((family, value, weighter, mean.mean, mean.low, mean.high, len(group)))
+        columns = ["family", name, "weighter", "accuracy", "low", "high", "seeds"]
+        made = pd.DataFrame(rows, columns=columns)
+        several = made.groupby("family")[name].transform("nunique") > 1
+        kept: pd.DataFrame = made[several].sort_values(["family", "weighter", name])
+        return _need(kept, f"no task under these runs occurs with several values of {name!r}")
+
+    return table
+
+
+def weight_shares(source: Source) -> pd.DataFrame:
+    """Final weights of clean and of wrong examples, all seeds together, as a histogram.
+
+    Columns: task, weighter, clean, low and high (bounds of the bin; 1 is the mean weight; the
+    highest bin holds all above), share (of the examples of that kind).
+    """
+    edges = np.linspace(0, 4, BINS + 1)
+    rows = []
+    for (task, weighter), group in _groups(source.records).items():
+        found = [kept for record in group if (kept := source.weights(record)) is not None]
+        for clean in (True, False):
+            parts = [kept.weight[kept.clean == clean] for kept in found]
+            values = np.concatenate([np.zeros(0), *parts])
+            values = values[~np.isnan(values)]
+            if len(values):
+                counts, _ = np.histogram(values.clip(0, edges[-1]), edges)
+                rows += [
+                    (task, weighter, clean, low, high, count / len(values))
+                    for low, high, count in zip(edges, edges[1:], counts, strict=False)
+                ]
+    made = pd.DataFrame(rows, columns=["task", "weighter", "clean", "low", "high", "share"])
+    return _need(made, "no record under these runs has weights beside it")
+
+
+def separation(source: Source) -> pd.DataFrame:
+    """AUROC of weight against "label is clean", and effective sample size, over the training.
+
+    Columns: task, weighter, step, auroc (empty where all labels are right), effective; means over
+    seeds.
+    """
+    rows = [
+        (task, weighter, s.step, np.nan if s.auroc is None else s.auroc, s.effective)
+        for (task, weighter), group in _groups(source.records).items()
+        for record in group
+        if (kept := source.weights(record)) is not None
+        for s in kept.history
+    ]
+    made = pd.DataFrame(rows, columns=["task", "weighter", "step", "auroc", "effective"])
+    _need(made, "no record under these runs says anything about weights")
+    means: pd.DataFrame = made.groupby(["task", "weighter", "step"], as_index=False).mean()
+    return means
+
+
+def confusion(source: Source) -> pd.DataFrame:
+    """How often a true class is taken for another on the test split, all seeds together.
+
+    Columns: task, weighter, true, predicted, share (of the true class).
+    """
+    rows = []
+    for (task, weighter), group in _groups(source.records).items():
+        classes = 1 + max(int(source.truth(record).max()) for record in group)
+        counts = np.zeros((classes, classes))
+        for record in group:
+            np.add.at(counts, (source.truth(record), source.predictions(record)["last"]), 1)
+        shares = counts / counts.sum(1, keepdims=True).clip(1)
+        rows += [
+            (task, weighter, true, predicted, shares[true, predicted])
+            for true in range(classes)
+            for predicted in range(classes)
+        ]
+    made = pd.DataFrame(rows, columns=["task", "weighter", "true", "predicted", "share"])
+    return _need(made, "no finished record under these runs")
+
+
+def curves(source: Source) -> pd.DataFrame:
+    """Accuracy on the select split over the training.
+
+    Columns: task, weighter, step, accuracy; means over seeds.
+    """
+    rows = [
+        (task, weighter, step, accuracy)
+        for (task, weighter), group in _groups(source.records).items()
+        for record in group
+        if record.training
+        for step, accuracy in record.training.select_curve
+    ]
+    made = pd.DataFrame(rows, columns=["task", "weighter", "step", "accuracy"])
+    _need(made, "no finished record under these runs")
+    means: pd.DataFrame = made.groupby(["task", "weighter", "step"], as_index=False).mean()
+    return means
+
+
+def _groups(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
+    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.trial.task, record.trial.weighter].append(record)
+    return dict(sorted(groups.items()))
+
+
+def _accuracy(group: Sequence[Record], task: str) -> tuple[float, NDArray[np.float64]]:
+    values = np.array([r.training.accuracy for r in group if r.training])
+    return float(values.mean()), bootstrap(values, task)
+
+
+def _parameter(task: str, name: str, default: Callable[[str, str], Value]) -> float | None:
+    value = dict(parse(task).params).get(name, default(task, name))
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _without(task: str, name: str) -> str:
+    spec = parse(task)
+    kept = tuple((key, value) for key, value in spec.params if key != name)
+    return str(dataclasses.replace(spec, params=kept))
+
+
+def _need(table: pd.DataFrame, otherwise: str) -> pd.DataFrame:
+    if table.empty:
+        raise StoreError(f"nothing to draw: {otherwise}")
+    return table

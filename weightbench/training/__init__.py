@@ -1,0 +1,1 @@
+"""The contract of a weighter, tasks, and the training loop that implements the contract."""

@@ -1,0 +1,258 @@
+"""A task: data set x corruption x clean hold-out x model x recipe, under one versioned name."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+from torch import nn
+
+from weightbench.data.augmentation import CropFlip
+from weightbench.data.corruption import Corrupted, Corruption, describe
+from weightbench.data.dataset import DataSet
+from weightbench.errors import BadData, BadSpec
+from weightbench.registry import TASKS, is_file_spec, load_from_file, source_digest
+from weightbench.spec import Spec, checked_params, differing, parse
+from weightbench.streams import numpy_stream, seeded_globals, stream_seed
+from weightbench.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from weightbench.training.run import Run
+    from weightbench.training.weighter import Weighter
+
+Index = NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class PerClass:
+    """A clean hold-out of ``clean`` examples of every class."""
+
+    clean: int = 10
+
+    def draw(self, labels: Index, pool: Index, rng: np.random.Generator) -> Index:
+        """Positions of the hold-out among ``pool``, which comes in random order."""
+        chosen = [pool[labels[pool] == label][: self.clean] for label in np.unique(labels[pool])]
+        if any(len(part) < self.clean for part in chosen):
+            raise BadData(f"clean={self.clean}: a class has fewer examples than that")
+        return np.concatenate(chosen)
+
+
+@dataclasses.dataclass(frozen=True)
+class Total:
+    """A clean hold-out of ``clean`` examples in all, stratified by class."""
+
+    clean: int = 1000
+
+    def draw(self, labels: Index, pool: Index, rng: np.random.Generator) -> Index:
+        """Positions of the hold-out among ``pool``."""
+        return _stratified(labels, pool, self.clean, rng)
+
+
+def _stratified(labels: Index, pool: Index, size: int, rng: np.random.Generator) -> Index:
+    if size == 0:
+        return pool[:0]
+    state = int(rng.integers(2**32))
+    try:
+        _, drawn = train_test_split(pool, test_size=size, stratify=labels[pool], random_state=state)
+    except ValueError as error:
+        raise BadData(f"cannot draw {size} of {len(pool)} examples: {error}") from error
+    return np.asarray(drawn)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Splits:
+    """Positions in the data set: a corrupted training set and three disjoint clean roles.
+
+    Attributes:
+        train: positions of the training examples, after corruption.
+        given: their labels as a weighter sees them.
+        holdout: what a weighter may use.
+        select: for the engine alone (monitoring, selected accuracy).
+        test: for the scorer alone.
+        corrupted: what the corruption did.
+        sha256: checksum (hex) of the four sets of positions.
+    """
+
+    train: Index
+    given: Index
+    holdout: Index
+    select: Index
+    test: Index
+    corrupted: Corrupted
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Checksum (hex) of the four sets of positions."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.holdout, self.select, self.test):
+            digest.update(np.int64(len(part)).tobytes() + part.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """Everything a training run shares between weighters.
+
+    Attributes:
+        name: id with the parameters that differ from the registered ones.
+        dataset: a data set, or a function that loads it when it is first needed.
+        corruption: what is done to the training labels.
+        holdout: how the clean hold-out is drawn.
+        select: size of the select split.
+        model: builds the network for a data set, from torch's global stream (seeded by the engine).
+        recipe: the schedule.
+        test: size of the test split where the data set publishes none.
+        train: how many examples are left to train on, before corruption; all there are if None.
+        augmentation: of training and hold-out images, drawn afresh for every batch.
+        about: one line for people.
+    """
+
+    name: str
+    dataset: DataSet | Callable[[], DataSet]
+    corruption: Corruption
+    holdout: PerClass | Total
+    select: int
+    model: Callable[[DataSet], nn.Module]
+    recipe: Recipe = Recipe()  # noqa: RUF009 - immutable
+    test: int = 0
+    train: int | None = None
+    augmentation: CropFlip | None = None
+    about: str = ""
+
+    @functools.cached_property
+    def data(self) -> DataSet:
+        """The data set, loaded once."""
+        return self.dataset if isinstance(self.dataset, DataSet) else self.dataset()
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """sha256 (hex) of the definition: a change that could move a number changes it."""
+        parts = (
+            self.corruption, self.holdout, self.select, self.test, self.train, self.recipe,
+            self.augmentation,
+        )  # fmt: skip
+        made_by = source_digest(
+            type(self.corruption),
+            self.model,
+            *([] if isinstance(self.dataset, DataSet) else [self.dataset]),
+        )
+        return hashlib.sha256(f"{parts!r} {made_by}".encode()).hexdigest()
+
+    def split(self, seed: int) -> Splits:
+        """Split and corrupt the data set; the same for every weighter at one seed.
+
+        Raises:
+            BadData: the data set is too small for the sizes asked for.
+        """
+        data, rng = self.data, numpy_stream(self.name, "split", seed)
+        everything = np.arange(len(data.labels))
+        if data.test is None:
+            test = _stratified(data.labels, everything, self.test, rng)
+        else:
+            test = data.test
+        rest = rng.permutation(np.setdiff1d(everything, test))
+        holdout = self.holdout.draw(data.labels, rest, rng)
+        rest = rest[~np.isin(rest, holdout)]
+        select = _stratified(data.labels, rest, self.select, rng)
+        rest = rest[~np.isin(rest, select)]
+        if self.train is not None and self.train != len(rest):
+            rest = _stratified(data.labels, rest, self.train, rng)
+        corrupted = self._corrupt(rest, numpy_stream(self.name, "corruption", seed))
+        train = rest[corrupted.index]
+        if not len(train) or not len(holdout):
+            raise BadData(f"{self.name}: nothing is left to train on")
+        return Splits(train, corrupted.labels, holdout, select, test, corrupted)
+
+    def _corrupt(self, index: Index, rng: np.random.Generator) -> Corrupted:
+        """What happens to the labels of the examples ``index``, told against the true ones."""
+        data = self.data
+        given = data.labels if data.given is None else data.given
+        done = self.corruption(given[index], data.num_classes, rng)
+        if data.given is None:
+            return done
+        return describe(data.labels[index], done.labels, done.index, data.num_classes)
+
+    def build_model(self, seed: int, role: str = "model") -> nn.Module:
+        """A fresh network; its parameters depend on the task, the seed and the role only."""
+        with seeded_globals(stream_seed(self.name, f"{role}/init", seed)):
+            model = self.model(self.data)
+        if self.data.is_images:  # their channels come last; convolutions are fastest all alike
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return model
+
+    def reset(self, seed: int = 0, weighter: Weighter | None = None, device: str = "cpu") -> Run:
+        """Start a training run: ``for batch in run: run.step(weights)``."""
+        from weightbench.training.run import (
+            Run,  # the loop is built on tasks; this is its front door
+        )
+
+        return Run(self, seed, weighter=weighter, device=device)
+
+    def with_params(self, spec: Spec) -> Task:
+        """This task with the bracket parameters of ``spec`` set, each on the part that owns it.
+
+        Raises:
+            UnknownParameter: no part has such a parameter, or not with such a value.
+        """
+        defaults = self.parameters()
+        params = checked_params(self.name, spec.params, defaults)
+        changed: dict[str, Any] = {}
+        for part in ("corruption", "holdout", "recipe"):
+            names = _fields(getattr(self, part))
+            own = {name: value for name, value in params.items() if name in names}
+            if own:
+                changed[part] = dataclasses.replace(getattr(self, part), **own)
+        name = str(Spec(self.name, differing(params, defaults)))
+        return dataclasses.replace(self, name=name, **changed)
+
+    def parameters(self) -> dict[str, Any]:
+        """Bracket parameters with their values: the fields of corruption, hold-out and recipe."""
+        parts = (self.corruption, self.holdout, self.recipe)
+        return {name: getattr(part, name) for part in parts for name in _fields(part)}
+
+
+def _fields(part: object) -> list[str]:
+    """The parameters of a part of a task; any callable may be one, and then it has none."""
+    return [f.name for f in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else []
+
+
+def register_task(name: str, **parts: Any) -> None:
+    """Register a task under a versioned id, ``dataset-corruption-vN``.
+
+    Args:
+        name: the id. Any change that moves a number is a new version.
+        **parts: the fields of :class:`Task` but the name.
+    """
+    if not name.rpartition("-v")[2].isdigit():
+        raise BadSpec(f"the task id {name!r} needs a version, such as {name}-v0")
+    TASKS.add(name, Task(name=name, **parts))
+
+
+def make_task(text: str, **params: Any) -> Task:
+    """The task called ``text``: an id, an id with parameters, or ``path.py:NAME`` of a Task.
+
+    Args:
+        text: such as ``digits-background-flip-v0[noise=0.2]``.
+        **params: more parameters, ``noise=0.2``.
+
+    Raises:
+        BadSpec: it cannot be read, does not exist, or has no such parameter.
+    """
+    spec = parse(text)
+    if spec.wrappers:
+        raise BadSpec(f"{text!r}: wrappers go around weighters, not tasks")
+    spec = dataclasses.replace(spec, params=tuple({**dict(spec.params), **params}.items()))
+    if not is_file_spec(spec.name):
+        task: Task = TASKS.get(spec.name)
+        return task.with_params(spec)
+    task = load_from_file(spec.name)
+    if not isinstance(task, Task):
+        raise BadSpec(f"{spec.name} is a {type(task).__name__}; expected a weightbench Task")
+    return dataclasses.replace(task, name=spec.name).with_params(spec)

@@ -1,0 +1,233 @@
+"""The contract of a weighter, and wrappers around it."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weightbench.errors import BadSpec
+from weightbench.registry import (
+    WEIGHTERS,
+    WRAPPERS,
+    is_file_spec,
+    load_from_file,
+    source_digest,
+)
+from weightbench.spec import Spec, checked_params, defaults_of, differing, parse
+from weightbench.training.batch import Batch
+from weightbench.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from weightbench.training.run import Run
+
+
+class Weighter(abc.ABC):
+    """Decides how much each training example counts. :meth:`weigh` is the whole obligation.
+
+    Constructor parameters need defaults; they are what stands in brackets after the name.
+
+    Attributes:
+        privileged: declares the use of the training set's true labels; shown, never ranked.
+        negative: declares that weights may be negative.
+        normalized: the weights of a batch sum to 1 or are all zero, so that the step size is that
+            of every other method; False declares that they mean to change it.
+        order_dependent: declares that weights depend on the places of the examples in the batch.
+        refuses: names of wrappers that make no sense around this one, each with the reason.
+    """
+
+    privileged: bool = False
+    negative: bool = False
+    normalized: bool = True
+    order_dependent: bool = False
+    refuses: ClassVar[Mapping[str, str]] = {}
+    spec: Spec | None = None  # what make_weighter built it from
+
+    def begin(self, run: Run) -> None:  # noqa: B027 - a hook that may do nothing
+        """Prepare: class counts, a first training phase. Comes before the optimiser is built."""
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Parameters of the loss, trained with the model by its optimiser, without weight decay."""
+        return ()
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """The schedule to train under; the task's own unless the method is about the schedule."""
+        return recipe
+
+    def batches(self, run: Run) -> Iterator[Batch]:
+        """Mini-batches to step on; shuffled epochs unless the method is about sampling."""
+        return run.epochs(run.recipe.batch_size)
+
+    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Loss of each example, (n, K) and (n,) to (n,); cross-entropy by default."""
+        return F.cross_entropy(logits, labels, reduction="none")
+
+    @abc.abstractmethod
+    def weigh(self, batch: Batch) -> Tensor:
+        """One weight per example, (n,) float on the batch's device.
+
+        The step minimises ``sum_i w_i * loss_i``: uniform is ``1/n``.
+        """
+
+    def end_epoch(self, run: Run) -> None:  # noqa: B027 - a hook that may do nothing
+        """Called after each pass-worth of steps."""
+
+    def finish(self, run: Run) -> nn.Module:
+        """The network to be judged, after the last step."""
+        return run.model
+
+    def state_dict(self) -> dict[str, Any]:
+        """The instance's tensors and modules, enough to go on from."""
+        return {
+            name: value.state_dict() if isinstance(value, nn.Module) else value
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor | nn.Module)
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` gave."""
+        for name, value in state.items():
+            current = getattr(self, name, None)
+            if isinstance(current, nn.Module):
+                current.load_state_dict(value)
+            elif isinstance(current, nn.Parameter):
+                current.data.copy_(value)  # the optimiser knows it by identity
+            else:
+                setattr(self, name, value)
+
+
+class Wrapper(Weighter):
+    """A weighter around another; every hook is passed on unless it is overridden.
+
+    Constructor: the inner weighter first, then parameters with defaults.
+    """
+
+    def __init__(self, inner: Weighter) -> None:
+        self.inner = inner
+        for declared in ("privileged", "negative", "normalized", "order_dependent"):
+            setattr(self, declared, getattr(inner, declared))
+
+    def begin(self, run: Run) -> None:
+        """Pass on."""
+        self.inner.begin(run)
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Pass on."""
+        return self.inner.parameters()
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """Pass on."""
+        return self.inner.recipe(recipe)
+
+    def batches(self, run: Run) -> Iterator[Batch]:
+        """Pass on."""
+        return self.inner.batches(run)
+
+    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Pass on."""
+        return self.inner.losses(logits, labels)
+
+    def weigh(self, batch: Batch) -> Tensor:
+        """Pass on."""
+        return self.inner.weigh(batch)
+
+    def end_epoch(self, run: Run) -> None:
+        """Pass on."""
+        self.inner.end_epoch(run)
+
+    def finish(self, run: Run) -> nn.Module:
+        """Pass on."""
+        return self.inner.finish(run)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The wrapper's own state, with the inner weighter's under ``inner``."""
+        return {**super().state_dict(), "inner": self.inner.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore both."""
+        super().load_state_dict({name: v for name, v in state.items() if name != "inner"})
+        self.inner.load_state_dict(state["inner"])
+
+
+def register_weighter(name: str, cls: type[Weighter], **params: Any) -> None:
+    """Register a weighter class under ``name``; ``params`` replace defaults of its constructor."""
+    WEIGHTERS.add(name, (cls, params))
+
+
+def register_wrapper(name: str, cls: type[Wrapper]) -> None:
+    """Register a wrapper class: ``+name`` after a weighter's name puts it around that weighter."""
+    WRAPPERS.add(name, (cls, {}))
+
+
+def make_weighter(text: str, **params: Any) -> Weighter:
+    """A fresh weighter: ``name[param=value]+wrapper`` or ``path.py:Class[...]+wrapper``.
+
+    Raises:
+        BadSpec: it cannot be read, does not exist, has no such parameter, or makes no sense.
+    """
+    spec = parse(text)
+    given = tuple({**dict(spec.params), **params}.items())
+    own, weighter = _build(Spec(spec.name, given), _weighter_class(spec.name))
+    wrappers: list[Spec] = []
+    for wrapper in spec.wrappers:
+        _check_fits(wrapper.name, weighter, wrappers)
+        written, weighter = _build(wrapper, WRAPPERS.get(wrapper.name), weighter)
+        wrappers.append(written)
+    weighter.spec = Spec(own.name, own.params, tuple(wrappers))
+    return weighter
+
+
+def _check_fits(wrapper: str, weighter: Weighter, wrappers: Iterable[Spec]) -> None:
+    """Raise BadSpec where ``+wrapper`` makes no sense around ``weighter``, with the reason."""
+    if any(wrapper == other.name for other in wrappers):
+        raise BadSpec(f"+{wrapper} is there twice; once is all it can do")
+    for layer in layers_of(weighter):
+        if wrapper in layer.refuses:
+            raise BadSpec(layer.refuses[wrapper])
+
+
+def layers_of(weighter: Weighter) -> Iterator[Weighter]:
+    """A weighter and all it wraps, the outermost first."""
+    yield weighter
+    while isinstance(weighter, Wrapper):
+        weighter = weighter.inner
+        yield weighter
+
+
+def spec_of(weighter: Weighter) -> Spec:
+    """The spec that rebuilds a weighter; its class name where it was not made from a spec."""
+    return weighter.spec or Spec(type(weighter).__name__)
+
+
+def digest_of(weighter: Weighter) -> str:
+    """sha256 (hex) of the source files of a weighter and of all it wraps."""
+    return source_digest(*map(type, layers_of(weighter)))
+
+
+def _weighter_class(name: str) -> tuple[type[Weighter], dict[str, Any]]:
+    if not is_file_spec(name):
+        found: tuple[type[Weighter], dict[str, Any]] = WEIGHTERS.get(name)
+        return found
+    cls = load_from_file(name)
+    if not (isinstance(cls, type) and issubclass(cls, Weighter)):
+        raise BadSpec(f"{name} is not a class derived from weightbench.Weighter")
+    return cls, {}
+
+
+def _build(
+    spec: Spec, registered: tuple[type[Weighter], dict[str, Any]], *inner: Weighter
+) -> tuple[Spec, Weighter]:
+    """Build what ``spec`` names around ``inner``, if any; also the spec in canonical form."""
+    cls, preset = registered
+    defaults = {**defaults_of(cls, skip=len(inner)), **preset}
+    params = checked_params(spec.name, spec.params, defaults)
+    try:
+        weighter = cls(*inner, **{**preset, **params})
+    except BadSpec:
+        raise
+    except Exception as error:
+        raise BadSpec(f"{spec.name} cannot be built: {type(error).__name__}: {error}") from error
+    return Spec(spec.name, differing(params, defaults)), weighter
