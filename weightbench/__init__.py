@@ -22,6 +22,7 @@ _HOMES = {
         "Imbalance",
         "Unchanged",
         "UniformFlip",
+        "describe",
     ),
     "data.dataset": ("DataSet",),
     "data.images": ("image_set",),
@@ -70,6 +71,7 @@ __all__ = [
     "cached_file",
     "check_task",
     "check_weighter",
+    "describe",
     "image_set",
     "make_task",
     "make_weighter",
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
         Imbalance,
         Unchanged,
         UniformFlip,
+        describe,
     )
     from weightbench.data.dataset import DataSet
     from weightbench.data.images import image_set

@@ -168,11 +168,11 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "corrupted-labels": (
         "Corrupted labels are int64 in [0, K), one for each example kept, each kept once.",
-        "return weightbench.data.corruption.describe(true, given, index, num_classes)",
+        "return weightbench.describe(true, given, index, num_classes)",
     ),
     "realised-rate": (
         "Rate and transition matrix are what really happened, not what was meant.",
-        "return weightbench.data.corruption.describe(true, given, index, num_classes)",
+        "return weightbench.describe(true, given, index, num_classes)",
     ),
     "labels-unchanged": (
         "The corruption leaves the labels it is given as they are.",
