@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 import weightbench as wb
+from weightbench.training.best_on_select import BestOnSelect
 from weightbench.training.checkpoint import Checkpoint
-from weightbench.training.run import Run
+from weightbench.training.state import TrainingState
+from weightbench.training.trainer import Stepper, eager
+from weightbench.training.weight_log import WeightLog
 
 
 class StopAt(Checkpoint):
@@ -21,15 +25,24 @@ class StopAt(Checkpoint):
         super().__init__(path, seconds=0)
         self.step = step
 
-    def save_if_due(self, run: Run) -> None:
-        super().save_if_due(run)
-        if run.steps_taken == self.step:
+    def after_step(self, training: TrainingState, batch: wb.Batch, weights: Tensor) -> None:
+        super().after_step(training, batch, weights)
+        if training.steps_taken == self.step:
             raise KeyboardInterrupt
 
 
-def trained(task: wb.Task, weighter: str, checkpoint: Checkpoint | None = None) -> Run:
-    run = task.reset(3, weighter=wb.make_weighter(weighter))
-    run.train(checkpoint)
+def saved(
+    task: wb.Task, weighter: wb.Weighter, checkpoint: Checkpoint, stepper: Stepper = eager
+) -> wb.Trainer:
+    """A run of seed 3 with everybody who looks on at a trial."""
+    watchers = [WeightLog(), BestOnSelect(), checkpoint]
+    return wb.start(task, 3, weighter, watchers=watchers, stepper=stepper)
+
+
+def trained(task: wb.Task, weighter: str, checkpoint: Checkpoint | None = None) -> wb.Trainer:
+    made = wb.make_weighter(weighter)
+    run = wb.start(task, 3, made) if checkpoint is None else saved(task, made, checkpoint)
+    run.train()
     return run
 
 
@@ -97,10 +110,10 @@ class TrainedLoss(wb.Weighter):
 
 def test_a_parameter_of_the_loss_goes_on_being_trained(tiny: wb.Task, tmp_path: Path) -> None:
     whole, parts = TrainedLoss(), TrainedLoss()
-    tiny.reset(0, weighter=whole).train()
+    wb.start(tiny, 3, weighter=whole).train()
     with pytest.raises(KeyboardInterrupt):
-        tiny.reset(0, weighter=TrainedLoss()).train(StopAt(tmp_path / "a.pt", 5))
-    tiny.reset(0, weighter=parts).train(Checkpoint(tmp_path / "a.pt"))
+        saved(tiny, TrainedLoss(), StopAt(tmp_path / "a.pt", 5)).train()
+    saved(tiny, parts, Checkpoint(tmp_path / "a.pt")).train()
     assert torch.equal(whole.scale, parts.scale)
     assert whole.scale != 1
 
@@ -117,10 +130,10 @@ def test_seconds_of_all_pieces_count(tiny: wb.Task, tmp_path: Path) -> None:
     class Slow(Checkpoint):
         """Takes a while for every step."""
 
-        def save_if_due(self, run: Run) -> None:
+        def after_step(self, training: TrainingState, batch: wb.Batch, weights: Tensor) -> None:
             time.sleep(0.01)
-            super().save_if_due(run)
-            if run.steps_taken == stop:
+            super().after_step(training, batch, weights)
+            if training.steps_taken == stop:
                 raise KeyboardInterrupt
 
     path, stop = tmp_path / "a.pt", 19

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,18 +14,16 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from torch import nn
 
+from weightbench import _deprecated
 from weightbench.data.augmentation import CropFlip
 from weightbench.data.corruption import Corrupted, Corruption, describe
 from weightbench.data.dataset import DataSet
 from weightbench.errors import BadData, BadSpec
 from weightbench.registry import TASKS, is_file_spec, load_from_file, source_digest
 from weightbench.spec import Spec, checked_params, differing, parse
-from weightbench.streams import numpy_stream, seeded_globals, stream_seed
+from weightbench.streams import numpy_stream, stream_seed
+from weightbench.training.random_streams import seeded_globals
 from weightbench.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from weightbench.training.run import Run
-    from weightbench.training.weighter import Weighter
 
 Index = NDArray[np.int64]
 
@@ -187,13 +185,7 @@ class Task:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model
 
-    def reset(self, seed: int = 0, weighter: Weighter | None = None, device: str = "cpu") -> Run:
-        """Start a training run: ``for batch in run: run.step(weights)``."""
-        from weightbench.training.run import (
-            Run,  # the loop is built on tasks; this is its front door
-        )
-
-        return Run(self, seed, weighter=weighter, device=device)
+    reset = _deprecated.forwarded("task.reset(seed)", "weightbench.training.trainer", "start")
 
     def with_params(self, spec: Spec) -> Task:
         """This task with the bracket parameters of ``spec`` set, each on the part that owns it.
