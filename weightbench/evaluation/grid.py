@@ -12,7 +12,7 @@ from weightbench.errors import DataUnavailable, ExecutorError, WeightbenchError
 from weightbench.execution import Lost, in_processes, inline
 from weightbench.records.schema import Cost, Record, Status, Trial
 from weightbench.records.store import Damage, Store
-from weightbench.scoring import LOWER, UPPER
+from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
 
 if TYPE_CHECKING:
     from weightbench.execution.cluster import Cluster
@@ -67,7 +67,11 @@ def plan_grid(
     """
     from weightbench.evaluation.trial import plan
 
-    anchored = [LOWER, *(w for w in weighters if w not in (LOWER, UPPER)), UPPER]
+    anchored = [
+        LOWER_ANCHOR,
+        *(w for w in weighters if w not in (LOWER_ANCHOR, UPPER_ANCHOR)),
+        UPPER_ANCHOR,
+    ]
     planned = {
         trial.key: trial
         for task in dict.fromkeys(tasks)
@@ -249,7 +253,7 @@ def probe_trial(trial: Trial) -> Cost | str:
     from weightbench.evaluation.cost import probe
 
     try:
-        return probe(trial, LOWER)
+        return probe(trial, LOWER_ANCHOR)
     except (WeightbenchError, RuntimeError, StopIteration) as error:
         return f"{type(error).__name__}: {error}"
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from weightbench.errors import RecordError
 from weightbench.records.schema import Count, Hex, Record, Share
+from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
 from weightbench.scoring.results import Samples, Vector, chances, newest, samples
 
-LOWER, UPPER = "uniform", "oracle"
 LEAST_GAP = 0.03  # between the anchors, for a task to tell anything
 LEAST_GAP_ERRORS = 5
 
@@ -50,7 +50,7 @@ class Anchor(BaseModel):
         return self.upper - self.lower
 
     @property
-    def tells(self) -> bool:
+    def is_informative(self) -> bool:
         """Whether the gap is wide enough, and known well enough, for skill to mean something."""
         return self.gap >= LEAST_GAP and self.gap >= LEAST_GAP_ERRORS * self.error
 
@@ -70,7 +70,7 @@ def own_anchors(by_name: Samples, chance: Mapping[str, float]) -> dict[str, Anch
 
 
 def _anchor(by_name: Samples, task: str, chance: float) -> Anchor | None:
-    lower, upper = by_name.get((task, LOWER)), by_name.get((task, UPPER))
+    lower, upper = by_name.get((task, LOWER_ANCHOR)), by_name.get((task, UPPER_ANCHOR))
     if lower is None or upper is None or lower.failed.all() or upper.failed.all():
         return None
     low = {s: a for s, a, f in zip(lower.seeds, lower.accuracy, lower.failed, strict=True) if not f}
@@ -99,15 +99,17 @@ def freeze(records: Iterable[Record]) -> tuple[str, list[str]]:
     refused = [
         f"{task}: left out, {describe(found[task]) if task in found else 'oracle is not above'}"
         for task in tasks
-        if task not in found or not found[task].tells
+        if task not in found or not found[task].is_informative
     ]
-    admitted = {task: found[task] for task in tasks if task in found and found[task].tells}
+    admitted = {task: found[task] for task in tasks if task in found and found[task].is_informative}
     return _File(tasks=admitted).model_dump_json(indent=1) + "\n", refused
 
 
-def telling(anchors: Mapping[str, Anchor]) -> dict[str, Anchor]:
-    """Those that tell; all of them where none does, for skill that says little beats none."""
-    return {task: anchor for task, anchor in anchors.items() if anchor.tells} or dict(anchors)
+def informative(anchors: Mapping[str, Anchor]) -> dict[str, Anchor]:
+    """Those that are informative; all where none is, for skill that says little beats none."""
+    return {task: anchor for task, anchor in anchors.items() if anchor.is_informative} or dict(
+        anchors
+    )
 
 
 def describe(anchor: Anchor) -> str:
