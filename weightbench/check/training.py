@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from weightbench.check.rules import Broken, broken
-from weightbench.errors import BadSpec, HiddenData, LayerwiseUnsupported, OverBudget
-from weightbench.evaluation.trial import where
+from weightbench.errors import BadSpec, HiddenData, LayerwiseUnsupported, OverBudget, describe_error
 from weightbench.training.batch import Batch
 from weightbench.training.run import Run
 from weightbench.training.weighter import Weighter
@@ -38,7 +37,7 @@ def judging(rule: str = "runs") -> Iterator[None]:
     except BadSpec as error:
         broken(rule, str(error))
     except (Exception, SystemExit) as error:
-        broken(rule, where(error))
+        broken(rule, describe_error(error))
 
 
 @contextlib.contextmanager

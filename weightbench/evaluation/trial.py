@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
-from weightbench.errors import BadSpec, Diverged
-from weightbench.evaluation.provenance import provenance
+from weightbench.errors import BadSpec, Diverged, describe_error
+from weightbench.evaluation.provenance import provenance, utc_now
 from weightbench.records.schema import Record, Status, Training, Trial
 from weightbench.records.store import Predictions, checksum
 from weightbench.records.weights import Weights
@@ -71,8 +69,8 @@ def run_trial(trial: Trial, unfinished: Path | None = None) -> Outcome:
         return failed(trial, "oom", f"out of memory: {str(error) or type(error).__name__}")
     except (Exception, SystemExit) as error:
         if any(sign in str(error) for sign in _OUT_OF_MEMORY):
-            return failed(trial, "oom", where(error))
-        return failed(trial, "error", where(error))
+            return failed(trial, "oom", describe_error(error))
+        return failed(trial, "error", describe_error(error))
 
 
 def failed(trial: Trial, status: Status, reason: str) -> Outcome:
@@ -84,7 +82,7 @@ def failed(trial: Trial, status: Status, reason: str) -> Outcome:
             status=status,
             reason=line,
             provenance=provenance(trial.device),
-            finished=_now(),
+            finished=utc_now(),
         )
     )
 
@@ -112,7 +110,7 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
         status="ok",
         training=_training(run, predictions, weights),
         provenance=provenance(trial.device),
-        finished=_now(),
+        finished=utc_now(),
     )
     return Outcome(record, predictions, weights)
 
@@ -141,18 +139,3 @@ def _training(run: Run, predictions: Predictions, weights: Weights | None) -> Tr
         weights=weights.history[-1] if weights and weights.history else None,
         peak_bytes=torch.cuda.max_memory_allocated() if run.device.type == "cuda" else None,
     )
-
-
-def where(error: BaseException) -> str:
-    """The error in one line, with the innermost line of code that is not a library's."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "site-packages" not in frame.filename and not frame.filename.startswith("<")
-    ]
-    place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

@@ -23,6 +23,7 @@ Lost = Callable[[J, Status, str], R]
 
 # Nobody but another process does this, so another try may end otherwise.
 KILLED = "the process was killed by SIGKILL; the system may have run out of memory"
+BARE = ("torch",)  # modules that processes are born with where the caller names none
 _GPU_SHARED = 0.9  # of its memory; the rest is for what CUDA itself takes in every process
 
 
@@ -36,6 +37,7 @@ def in_processes(
     memory: int,
     device: str = "cpu",
     fresh: bool = False,
+    preload: Sequence[str] = BARE,
 ) -> Iterator[tuple[J, R]]:
     """Run ``work`` on each job in ``workers`` processes, one thread each; yields as they finish.
 
@@ -51,9 +53,10 @@ def in_processes(
         memory: bytes of data each worker may hold; on a GPU they share its memory instead.
         device: ``cpu`` or ``cuda``; on a GPU each job has a process of its own in any case.
         fresh: whether each job has a process of its own, so that none meets what another left.
+        preload: modules that processes are born with; the first call decides for all.
     """
     share = None if device == "cpu" else 1 / workers
-    with new_pool(workers, memory, share, fresh=fresh) as pool:
+    with new_pool(workers, memory, share, fresh=fresh, preload=preload) as pool:
         futures: dict[concurrent.futures.Future[R], J] = {
             pool.schedule(work, args=[job], timeout=seconds): job for job in jobs
         }
@@ -72,6 +75,7 @@ def new_pool(
     *,
     fresh: bool = False,
     environment: Mapping[str, str] | None = None,
+    preload: Sequence[str] = BARE,
 ) -> ProcessPool:
     """Processes for jobs, one thread each.
 
@@ -82,13 +86,14 @@ def new_pool(
             process of its own.
         fresh: whether every job has in any case.
         environment: variables that are set in each process.
+        preload: modules that processes are born with; the first call decides for all.
     """
     return ProcessPool(
         max_workers=workers,
         max_tasks=int(fresh or share is not None),
         initializer=_prepare_worker,
         initargs=(memory, share, dict(environment or {})),
-        context=_context(),
+        context=_context(preload),
     )
 
 
@@ -109,18 +114,19 @@ def result_of(
         return lost(job, "oom", "out of memory")
 
 
-def warm_up() -> None:
+def warm_up(preload: Sequence[str] = BARE) -> None:
     """Start loading what workers need, in the background, while this process does other things."""
-    context = _context()
+    context = _context(preload)
     if context.get_start_method() == "forkserver":
         from multiprocessing import forkserver
 
         forkserver.ensure_running()
 
 
-def total_memory() -> int:
-    """Bytes of memory of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def share_of_memory(workers: int) -> int:
+    """Bytes that each of ``workers`` processes may hold of this machine's memory."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(total * 0.9 / max(workers, 1))
 
 
 def _death(exitcode: int | None) -> str:
@@ -131,12 +137,12 @@ def _death(exitcode: int | None) -> str:
     return f"the process was killed by {signal.Signals(-exitcode).name}"
 
 
-def _context() -> BaseContext:
-    """Workers are forked from a server that has torch loaded, where the system can do so."""
+def _context(preload: Sequence[str]) -> BaseContext:
+    """Workers are forked from a server that has ``preload`` loaded, where the system can do so."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["weightbench.evaluation.preload"])
+    context.set_forkserver_preload(list(preload))
     return context
 
 

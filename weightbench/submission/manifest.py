@@ -9,9 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from weightbench._version import __version__
 from weightbench.records.schema import Count, Hex, Name, Provenance, Share
-
-Badge = Literal["self-reported", "re-scored", "reproduced"]
-BADGES: tuple[Badge, ...] = ("self-reported", "re-scored", "reproduced")  # the weakest first
+from weightbench.submission.badges import Badge
 
 MANIFEST, RECORDS, PREDICTIONS, SOURCE = (
     "manifest.json", "records.json", "predictions.npz", "weighter.txt",

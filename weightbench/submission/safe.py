@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from weightbench.errors import SubmissionError
-from weightbench.report.export import plain
+from weightbench.report.cells import plain
 
 _PILED = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{3}")
 M = TypeVar("M", bound=BaseModel)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from weightbench.records.schema import Provenance, Record
 from weightbench.report.cards import Card
-from weightbench.report.export import plain
+from weightbench.report.cells import plain
 from weightbench.report.site.pictures import matrix_png
 from weightbench.scoring import Board, Cell
 

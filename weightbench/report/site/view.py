@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from weightbench.records.schema import Record
 from weightbench.report.cards import Card
-from weightbench.report.export import badge_texts, cost_texts, plain
+from weightbench.report.cells import badge_texts, cost_texts, plain
 from weightbench.report.site.parts import (
     Environments,
     Links,
