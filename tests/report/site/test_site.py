@@ -16,7 +16,8 @@ from tests.generated import anchored, cost, record, records, spread
 from weightbench.report.cards import cards_of
 from weightbench.report.site import render
 from weightbench.report.site.pictures import matrix_png, scatter
-from weightbench.report.site.sweep import moving, sweep
+from weightbench.report.site.sweep import sweep
+from weightbench.report.sweeps import moving
 from weightbench.scoring import Board, board
 from weightbench.spec import Value
 from weightbench.training.task import make_task
