@@ -12,13 +12,13 @@ from torch import Tensor
 from weightbench.check.rules import Broken, Finding, broken
 from weightbench.check.surroundings import Surroundings
 from weightbench.check.training import check_outputs, fixed_globals, judging
+from weightbench.data import SPLITS
 from weightbench.data.corruption import describe
 from weightbench.data.dataset import DataSet
 from weightbench.streams import numpy_stream
 from weightbench.training.task import Splits, Task, make_task
 
 _SEED, _STEPS = 0, 3
-_PARTS = ("train", "holdout", "select", "test")
 
 
 def check_task(task: str | Task) -> list[Finding]:
@@ -72,7 +72,7 @@ def _splits(task: Task) -> None:
     data, splits, again = task.data, task.split(_SEED), task.split(_SEED)
     if splits.sha256 != again.sha256 or splits.corrupted.sha256 != again.corrupted.sha256:
         broken("split-deterministic", f"two splits at seed {_SEED} differ")
-    for one, other in itertools.combinations(_PARTS, 2):
+    for one, other in itertools.combinations(SPLITS, 2):
         shared = np.intersect1d(getattr(splits, one), getattr(splits, other))
         if len(shared):
             broken("disjoint", f"{one} and {other} share {len(shared)} examples")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from weightbench.data import SPLITS
 from weightbench.errors import BadSpec, Diverged, describe_error
 from weightbench.evaluation.provenance import provenance, utc_now
 from weightbench.records.schema import Record, Status, Training, Trial
@@ -118,13 +119,12 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
 def _training(run: Run, predictions: Predictions, weights: Weights | None) -> Training:
     splits, data = run.splits, run.task.data
     truth = data.labels[splits.test]
-    parts = {name: getattr(splits, name) for name in ("train", "holdout", "select", "test")}
     return Training(
         accuracy=float((predictions["last"] == truth).mean()),
         selected_accuracy=float((predictions["selected"] == truth).mean()),
         chance=1 / data.num_classes,
         realised_noise=splits.corrupted.rate,
-        sizes={name: len(part) for name, part in parts.items()},
+        sizes={part: len(getattr(splits, part)) for part in SPLITS},
         checksums={
             "data": data.sha256,
             "corruption": splits.corrupted.sha256,

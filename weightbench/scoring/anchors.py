@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from weightbench.errors import RecordError
 from weightbench.records.schema import Count, Hex, Record, Share
+from weightbench.records.strict import StrictModel, first_mistake
 from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
 from weightbench.scoring.results import Samples, Vector, chances, newest, samples
 
@@ -19,7 +20,7 @@ LEAST_GAP = 0.03  # between the anchors, for a task to tell anything
 LEAST_GAP_ERRORS = 5
 
 
-class Anchor(BaseModel):
+class Anchor(StrictModel):
     """The anchors of one version of one task.
 
     Attributes:
@@ -30,8 +31,6 @@ class Anchor(BaseModel):
         seeds: that both were trained on.
         error: standard error of the gap, over seeds.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     fingerprint: Hex
     lower: Share
@@ -55,9 +54,7 @@ class Anchor(BaseModel):
         return self.gap >= LEAST_GAP and self.gap >= LEAST_GAP_ERRORS * self.error
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _File(StrictModel):
     schema_version: Literal[1] = 1
     tasks: dict[str, Anchor]
 
@@ -125,9 +122,10 @@ def read_anchors(path: Path) -> dict[str, Anchor]:
     """
     try:
         return _File.model_validate_json(path.read_bytes()).tasks
-    except (OSError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise RecordError(f"{path} holds no anchors: {reason}") from error
+    except OSError as error:
+        raise RecordError(f"{path} holds no anchors: {error}") from error
+    except ValidationError as error:
+        raise RecordError(f"{path} holds no anchors: {first_mistake(error)}") from error
 
 
 def published_anchors() -> dict[str, Anchor]:
