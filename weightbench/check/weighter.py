@@ -15,7 +15,7 @@ from torch import Tensor
 from weightbench.check import trial_task
 from weightbench.check.observer import Observer, check_parameters
 from weightbench.check.rules import Broken, Finding, broken
-from weightbench.check.surroundings import Surroundings
+from weightbench.check.surroundings import left_alone
 from weightbench.check.training import (
     Trace,
     check_weights,
@@ -46,12 +46,7 @@ def check_weighter(weighter: str | Callable[[], Weighter]) -> list[Finding]:
         a finding are left out.
     """
     make = functools.partial(make_weighter, weighter) if isinstance(weighter, str) else weighter
-    around = Surroundings()
-    try:
-        findings = _check(make)
-    finally:
-        changed = around.put_back()
-    return changed or findings
+    return left_alone(lambda: _check(make))
 
 
 def _check(make: Callable[[], Weighter]) -> list[Finding]:
