@@ -13,7 +13,6 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
-import inspect
 import re
 import sys
 from collections.abc import Iterable
@@ -130,6 +129,11 @@ def is_file_spec(name: str) -> bool:
     return ".py:" in name
 
 
+def without_path(text: str) -> str:
+    """A spec without the folder and file it comes from: what names random streams."""
+    return text.rpartition(".py:")[2]
+
+
 def load_from_file(name: str) -> Any:
     """The object that ``path/to/file.py:Name`` points to; the file is run once per process.
 
@@ -184,14 +188,3 @@ def _run_file(path: Path) -> ModuleType:
         del sys.modules[module_name]
         raise BadSpec(f"{path.name} cannot be run: {type(error).__name__}: {error}") from error
     return module
-
-
-def source_digest(*things: Any) -> str:
-    """sha256 (hex) over the source files that define ``things``; a changed file changes it."""
-    digest = hashlib.sha256()
-    for thing in things:
-        while isinstance(thing, functools.partial):
-            thing = thing.func
-        file = inspect.getsourcefile(inspect.unwrap(thing))
-        digest.update(Path(file).read_bytes() if file else repr(thing).encode())
-    return digest.hexdigest()

@@ -13,7 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from weightbench.check.rules import Broken, broken
-from weightbench.errors import BadSpec, HiddenData, LayerwiseUnsupported, OverBudget, describe_error
+from weightbench.errors import (
+    BadSpec,
+    HiddenData,
+    LayerwiseUnsupported,
+    OverBudget,
+    SharedExamples,
+    describe_error,
+)
 from weightbench.training.batch import Batch
 from weightbench.training.run import Run
 from weightbench.training.weighter import Weighter
@@ -34,6 +41,8 @@ def judging(rule: str = "runs") -> Iterator[None]:
         broken("hidden-data", str(error))
     except OverBudget as error:
         broken("schedule", str(error))
+    except SharedExamples as error:
+        broken("disjoint", str(error))
     except BadSpec as error:
         broken(rule, str(error))
     except (Exception, SystemExit) as error:

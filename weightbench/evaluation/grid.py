@@ -53,12 +53,8 @@ def plan_grid(
         *(w for w in weighters if w not in (LOWER_ANCHOR, UPPER_ANCHOR)),
         UPPER_ANCHOR,
     ]
-    planned = {
-        trial.key: trial
-        for task in dict.fromkeys(tasks)
-        for weighter in anchored
-        for trial in plan(task, weighter, range(seeds), device)
-    }
+    every = plan(dict.fromkeys(tasks), anchored, range(seeds), device)
+    planned = {trial.key: trial for trial in every}
     store.create()
     damaged = store.audit()
     for damage in damaged:

@@ -14,7 +14,7 @@ from weightbench.errors import RecordError
 from weightbench.records.schema import Count, Hex, Record, Share
 from weightbench.records.strict import StrictModel, first_mistake
 from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
-from weightbench.scoring.results import Samples, Vector, chances, newest, samples
+from weightbench.scoring.results import Samples, Vector, chances, choose, samples
 
 LEAST_GAP = 0.03  # between the anchors, for a task to tell anything
 LEAST_GAP_ERRORS = 5
@@ -89,7 +89,7 @@ def freeze(records: Iterable[Record]) -> tuple[str, list[str]]:
 
     A task is admitted when its gap is at least 3 points and 5 standard errors.
     """
-    kept, _ = newest(records)
+    kept = choose(records).kept
     chance = chances(kept)
     found = own_anchors(samples(kept, chance), chance)
     tasks = sorted({r.trial.task for r in kept})
