@@ -99,16 +99,27 @@ class Weighter(abc.ABC):
                 setattr(self, name, value)
 
 
+_DECLARED = {"privileged": any, "negative": any, "order_dependent": any, "normalized": all}
+
+
 class Wrapper(Weighter):
     """A weighter around another; every hook is passed on unless it is overridden.
+
+    What it declares adds to what the inner weighter declares: it is ``privileged``, ``negative`` or
+    ``order_dependent`` where either is, and ``normalized`` where both are.
 
     Constructor: the inner weighter first, then parameters with defaults.
     """
 
     def __init__(self, inner: Weighter) -> None:
         self.inner = inner
-        for declared in ("privileged", "negative", "normalized", "order_dependent"):
-            setattr(self, declared, getattr(inner, declared))
+
+    def __getattribute__(self, name: str) -> Any:
+        own = super().__getattribute__(name)
+        # Neither class nor instance can hide what the inner one declares, whenever it does so.
+        if name not in _DECLARED or not hasattr(self, "inner"):
+            return own
+        return _DECLARED[name]((own, getattr(self.inner, name)))
 
     def begin(self, run: Run) -> None:
         """Pass on."""
