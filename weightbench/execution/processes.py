@@ -10,8 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing.context import BaseContext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -24,6 +23,36 @@ Lost = Callable[[J, Status, str], R]
 # Nobody but another process does this, so another try may end otherwise.
 KILLED = "the process was killed by SIGKILL; the system may have run out of memory"
 _GPU_SHARED = 0.9  # of its memory; the rest is for what CUDA itself takes in every process
+
+
+# Workers are forked from a server that has torch loaded, where the system can do so.
+_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_PLAIN: Any = multiprocessing.get_context(_METHOD)
+
+
+class _Worker(_PLAIN.Process):  # type: ignore[misc]
+    """A worker whose end counts as normal only where it came to the end of its work.
+
+    The pool takes status 0 for a normal end; a job that exits with it would be waited for until its
+    time is up. Its ``exitcode`` is 256 instead, which no process can exit with.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._at_end = _PLAIN.RawValue("b", 0)
+
+    def run(self) -> None:
+        super().run()
+        self._at_end.value = 1
+
+    @property
+    def exitcode(self) -> int | None:
+        status: int | None = super().exitcode
+        return 256 if status == 0 and not self._at_end.value else status
+
+
+class _Workers(type(_PLAIN)):  # type: ignore[misc]
+    Process = _Worker
 
 
 def in_processes(
@@ -125,18 +154,17 @@ def total_memory() -> int:
 
 def _death(exitcode: int | None) -> str:
     if exitcode is None or exitcode >= 0:
-        return f"the process exited with status {exitcode} in mid-trial"
+        status = None if exitcode is None else exitcode % 256
+        return f"the process exited with status {status} in mid-trial"
     if exitcode == -signal.SIGKILL:
         return KILLED
     return f"the process was killed by {signal.Signals(-exitcode).name}"
 
 
-def _context() -> BaseContext:
-    """Workers are forked from a server that has torch loaded, where the system can do so."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["weightbench.evaluation.preload"])
+def _context() -> Any:
+    context = _Workers()
+    if _METHOD == "forkserver":
+        context.set_forkserver_preload(["weightbench.evaluation.preload"])
     return context
 
 
