@@ -19,7 +19,7 @@ from weightbench.data.corruption import Corrupted, Corruption, describe
 from weightbench.data.dataset import DataSet
 from weightbench.errors import BadData, BadSpec
 from weightbench.registry import TASKS, is_file_spec, load_from_file, source_digest
-from weightbench.spec import Spec, checked_params, differing, parse
+from weightbench.spec import Spec, checked_params, differing, parse, types_of
 from weightbench.streams import numpy_stream, seeded_globals, stream_seed
 from weightbench.training.recipe import Recipe
 
@@ -202,7 +202,9 @@ class Task:
             UnknownParameter: no part has such a parameter, or not with such a value.
         """
         defaults = self.parameters()
-        params = checked_params(self.name, spec.params, defaults)
+        parts = (self.corruption, self.holdout, self.recipe)
+        types = {name: t for part in parts for name, t in types_of(type(part)).items()}
+        params = checked_params(self.name, spec.params, defaults, types)
         changed: dict[str, Any] = {}
         for part in ("corruption", "holdout", "recipe"):
             names = _fields(getattr(self, part))

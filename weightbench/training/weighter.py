@@ -17,7 +17,7 @@ from weightbench.registry import (
     load_from_file,
     source_digest,
 )
-from weightbench.spec import Spec, checked_params, defaults_of, differing, parse
+from weightbench.spec import Spec, checked_params, defaults_of, differing, parse, types_of
 from weightbench.training.batch import Batch
 from weightbench.training.recipe import Recipe
 
@@ -234,7 +234,7 @@ def _build(
     """Build what ``spec`` names around ``inner``, if any; also the spec in canonical form."""
     cls, preset = registered
     defaults = {**defaults_of(cls, skip=len(inner)), **preset}
-    params = checked_params(spec.name, spec.params, defaults)
+    params = checked_params(spec.name, spec.params, defaults, types_of(cls))
     try:
         weighter = cls(*inner, **{**preset, **params})
     except BadSpec:
