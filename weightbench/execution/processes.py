@@ -22,6 +22,7 @@ Lost = Callable[[J, Status, str], R]
 
 # Nobody but another process does this, so another try may end otherwise.
 KILLED = "the process was killed by SIGKILL; the system may have run out of memory"
+_F_SETSIG = 10  # of Linux; Python's fcntl names it from 3.11 on
 _GPU_SHARED = 0.9  # of its memory; the rest is for what CUDA itself takes in every process
 
 
@@ -173,8 +174,7 @@ def _prepare_worker(memory: int, share: float | None, environment: dict[str, str
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
-        parent_death_signal = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+        _die_with_parent()
     import torch
 
     torch.set_num_threads(1)
@@ -183,6 +183,26 @@ def _prepare_worker(memory: int, share: float | None, environment: dict[str, str
     elif share < 1:  # without a device it is the job's error, which becomes a row
         with contextlib.suppress(RuntimeError, AssertionError):
             torch.cuda.set_per_process_memory_fraction(_GPU_SHARED * share)
+
+
+def _die_with_parent() -> None:
+    """Have the system kill this process when the one it was forked from ends, or the pool's owner.
+
+    The server that workers are forked from lives as long as they do, so its end alone says nothing.
+    """
+    import fcntl
+
+    parent_death_signal = 1  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+    owner = multiprocessing.parent_process()
+    if owner is None:
+        return
+    # A pipe whose other end the owner holds: when that is closed, a signal comes.
+    with contextlib.suppress(OSError):  # not every sandbox has it
+        fcntl.fcntl(owner.sentinel, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(owner.sentinel, _F_SETSIG, signal.SIGKILL)
+        flags = fcntl.fcntl(owner.sentinel, fcntl.F_GETFL)
+        fcntl.fcntl(owner.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def _limit_data(memory: int) -> None:
