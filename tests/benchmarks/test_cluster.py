@@ -55,7 +55,7 @@ def seconds(grid: Grid, store: Store, executor: Executor) -> float:
     return time.perf_counter() - started
 
 
-def test_two_nodes_beside_one(benchmark: Any, tmp_path: Path) -> None:
+def bench_two_nodes_beside_one(benchmark: Any, tmp_path: Path) -> None:
     """All trials of the quick suite, starting Ray's workers and loading torch there counted."""
     quick, times = SUITES.get("quick"), {1: 0.0, 2: 0.0}
     for count in times:
@@ -67,7 +67,7 @@ def test_two_nodes_beside_one(benchmark: Any, tmp_path: Path) -> None:
     report("quick suite on Ray, one node / two nodes", f"{times[1] / times[2]:.2f}")
 
 
-def test_overhead_of_a_trial(benchmark: Any, tmp_path: Path) -> None:
+def bench_overhead_of_a_trial(benchmark: Any, tmp_path: Path) -> None:
     """Tiny trials on one warm node beside the same ones in this process."""
 
     def run(name: str, seeds: int, executor: Executor) -> float:

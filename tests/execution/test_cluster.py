@@ -108,7 +108,7 @@ def work(job: Any) -> str:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_every_job_has_its_own_end(nodes: Any, tmp_path: Path) -> None:
     jobs: list[tuple[str, Any]] = [
-        ("exit", 5), ("add", 1), ("signal", signal.SIGSEGV), ("add", 2), ("hang", 0),
+        ("exit", 5), ("add", 1), ("signal", signal.SIGSEGV), ("add", 2), ("hang", 0), ("exit", 0),
         ("fill", 1000), ("add", 3), ("signal", signal.SIGKILL), ("add", 4),
         ("once-killed", tmp_path / "process"), ("once-worker", tmp_path / "worker"),
     ]  # fmt: skip
@@ -116,6 +116,7 @@ def test_every_job_has_its_own_end(nodes: Any, tmp_path: Path) -> None:
     results: dict[Any, str] = dict(small.run(jobs, work, lost))
     assert results == {
         ("exit", 5): "error: the process exited with status 5 in mid-trial",
+        ("exit", 0): "error: the process exited with status 0 in mid-trial",
         ("signal", signal.SIGSEGV): "error: the process was killed by SIGSEGV",
         ("signal", signal.SIGKILL): (
             "error: the process was killed by SIGKILL; the system may have run out of memory "

@@ -68,12 +68,13 @@ def lost(job: Job, status: Status, reason: str) -> str:
 
 def test_every_job_has_its_own_end() -> None:
     jobs = [
-        ("exit", 5), ("add", 1), ("signal", signal.SIGSEGV), ("add", 2), ("sleep", 60),
+        ("exit", 5), ("add", 1), ("exit", 0), ("signal", signal.SIGSEGV), ("add", 2), ("sleep", 60),
         ("fill", 1000), ("add", 3), ("signal", signal.SIGKILL), ("add", 4),
     ]  # fmt: skip
     results = dict(in_two(seconds=8).run(jobs, work, lost))
     assert results == {
         ("exit", 5): "error: the process exited with status 5 in mid-trial",
+        ("exit", 0): "error: the process exited with status 0 in mid-trial",
         ("signal", signal.SIGSEGV): "error: the process was killed by SIGSEGV",
         ("signal", signal.SIGKILL): (
             "error: the process was killed by SIGKILL; the system may have run out of memory"
@@ -81,6 +82,17 @@ def test_every_job_has_its_own_end() -> None:
         ("sleep", 60): "timeout: it took longer than 8 s and was stopped",
         ("fill", 1000): "oom: out of memory",
         **{("add", i): f"did add {i}" for i in (1, 2, 3, 4)},
+    }
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_job_that_exits_as_if_all_were_well_is_told_at_once(fresh: bool) -> None:
+    """Nobody waits for its limit, and the others go on, each in a process that ends well."""
+    jobs = [("exit", 0), *(("add", i) for i in range(6))]
+    results = in_two(seconds=60, memory=2**32).run(jobs, work, lost, fresh=fresh)
+    assert dict(results) == {
+        ("exit", 0): "error: the process exited with status 0 in mid-trial",
+        **{("add", i): f"did add {i}" for i in range(6)},
     }
 
 

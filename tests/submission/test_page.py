@@ -11,6 +11,14 @@ from weightbench.submission.manifest import LIMITS
 
 
 def test_every_command_of_the_page_is_one_with_these_options() -> None:
+    assert {name for _, name, *_ in commands()} == {
+        "new",
+        "check",
+        "evaluate",
+        "submit",
+        "verify",
+        "leaderboard",
+    }
     for _, name, *arguments in commands():
         command = main.commands[name]
         with click.Context(command) as context:

@@ -52,7 +52,7 @@ def test_one_that_hangs_is_stopped(folder: Folder) -> None:
 
 def test_one_that_ends_the_process_is_told(folder: Folder) -> None:
     with_source(folder, "", "import os; os._exit(0)")
-    refused(folder, "could not be trained again: ")
+    refused(folder, "could not be trained again: .*exited with status 0", seconds=60.0)
 
 
 def test_one_that_forks_is_judged_like_any_other(folder: Folder) -> None:

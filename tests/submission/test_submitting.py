@@ -68,6 +68,17 @@ def test_a_submission_is_four_files_of_data(folder: Folder) -> None:
     assert len(submission.records) == len(submission.predictions) == 2
 
 
+def test_a_file_that_needs_another_is_not_submitted(tmp_path: Path) -> None:
+    with inside(tmp_path):
+        path, spec = scaffold("weighter", "mine", Path())
+        text = path.read_text()
+        path.write_text(text.replace("import torch\n", "import torch\n\nimport helper\n", 1))
+        Path("helper.py").write_text("")
+        with pytest.raises(SubmissionError, match=r"mine\.py imports helper\.py beside it"):
+            bundle(spec, Store("runs"), ABOUT, SUITE, OUT)
+        assert not OUT.exists()
+
+
 def test_badges_are_earned_and_lost(folder: Folder) -> None:
     board = folder.path.parent
     assert published(board).badges == {"mine.py:Mine": "self-reported"}

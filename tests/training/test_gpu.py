@@ -152,11 +152,14 @@ def test_what_cannot_be_captured_goes_on_eagerly(make: type[wb.Weighter], why: s
 
 def test_augmentation_and_order_are_those_of_a_cpu() -> None:
     one, other = begun(TASKS["images"], "uniform"), gpu_run("images", "uniform")
+    alike = 0
     for a, b, _ in zip(one, other, range(20), strict=False):
         assert torch.equal(a.inputs, b.inputs.cpu())
         assert torch.equal(a.labels, b.labels.cpu())
         eager(one, a)
         eager(other, b)
+        alike += 1
+    assert alike == 20
 
 
 def test_workers_share_a_gpu_and_record_its_peak_memory() -> None:

@@ -10,8 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing.context import BaseContext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -24,7 +23,38 @@ Lost = Callable[[J, Status, str], R]
 # Nobody but another process does this, so another try may end otherwise.
 KILLED = "the process was killed by SIGKILL; the system may have run out of memory"
 BARE = ("torch",)  # modules that processes are born with where the caller names none
+_F_SETSIG = 10  # of Linux; Python's fcntl names it from 3.11 on
 _GPU_SHARED = 0.9  # of its memory; the rest is for what CUDA itself takes in every process
+
+
+# Workers are forked from a server, where the system can do so.
+_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_PLAIN: Any = multiprocessing.get_context(_METHOD)
+
+
+class _Worker(_PLAIN.Process):  # type: ignore[misc]
+    """A worker whose end counts as normal only where it came to the end of its work.
+
+    The pool takes status 0 for a normal end; a job that exits with it would be waited for until its
+    time is up. Its ``exitcode`` is 256 instead, which no process can exit with.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._at_end = _PLAIN.RawValue("b", 0)
+
+    def run(self) -> None:
+        super().run()
+        self._at_end.value = 1
+
+    @property
+    def exitcode(self) -> int | None:
+        status: int | None = super().exitcode
+        return 256 if status == 0 and not self._at_end.value else status
+
+
+class _Workers(type(_PLAIN)):  # type: ignore[misc]
+    Process = _Worker
 
 
 def in_processes(
@@ -131,18 +161,18 @@ def share_of_memory(workers: int) -> int:
 
 def _death(exitcode: int | None) -> str:
     if exitcode is None or exitcode >= 0:
-        return f"the process exited with status {exitcode} in mid-trial"
+        status = None if exitcode is None else exitcode % 256
+        return f"the process exited with status {status} in mid-trial"
     if exitcode == -signal.SIGKILL:
         return KILLED
     return f"the process was killed by {signal.Signals(-exitcode).name}"
 
 
-def _context(preload: Sequence[str]) -> BaseContext:
+def _context(preload: Sequence[str]) -> Any:
     """Workers are forked from a server that has ``preload`` loaded, where the system can do so."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
+    context = _Workers()
+    if _METHOD == "forkserver":
+        context.set_forkserver_preload(list(preload))
     return context
 
 
@@ -151,8 +181,7 @@ def _prepare_worker(memory: int, share: float | None, environment: dict[str, str
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
-        parent_death_signal = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+        _die_with_parent()
     import torch
 
     torch.set_num_threads(1)
@@ -161,6 +190,26 @@ def _prepare_worker(memory: int, share: float | None, environment: dict[str, str
     elif share < 1:  # without a device it is the job's error, which becomes a row
         with contextlib.suppress(RuntimeError, AssertionError):
             torch.cuda.set_per_process_memory_fraction(_GPU_SHARED * share)
+
+
+def _die_with_parent() -> None:
+    """Have the system kill this process when the one it was forked from ends, or the pool's owner.
+
+    The server that workers are forked from lives as long as they do, so its end alone says nothing.
+    """
+    import fcntl
+
+    parent_death_signal = 1  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+    owner = multiprocessing.parent_process()
+    if owner is None:
+        return
+    # A pipe whose other end the owner holds: when that is closed, a signal comes.
+    with contextlib.suppress(OSError):  # not every sandbox has it
+        fcntl.fcntl(owner.sentinel, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(owner.sentinel, _F_SETSIG, signal.SIGKILL)
+        flags = fcntl.fcntl(owner.sentinel, fcntl.F_GETFL)
+        fcntl.fcntl(owner.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def _limit_data(memory: int) -> None:

@@ -18,6 +18,7 @@ from weightbench.files import write_folder
 from weightbench.records.schema import Cost, Record, Trial, write
 from weightbench.records.store import Store, pack
 from weightbench.registry import SUITES
+from weightbench.siblings import imported_by
 from weightbench.submission.examining import examine, neighbours, refuse_copies, runs
 from weightbench.submission.manifest import (
     MANIFEST,
@@ -85,6 +86,13 @@ def _spec(weighter: str) -> str:
         refuse(
             f"{spec!r} is not submitted: it must be a class of one file in this folder, such as "
             "my.py:Mine, and be evaluated by that name"
+        )
+    file = Path(spec.partition(":")[0]).resolve()
+    beside = [other.relative_to(file.parent).as_posix() for other in imported_by(file)]
+    if beside:
+        refuse(
+            f"{file.name} imports {', '.join(beside)} beside it; a submission is one file: put "
+            "what it needs of them into it"
         )
     return spec
 
