@@ -22,7 +22,7 @@ from weightbench.data.dataset import DataSet, as_positions
 from weightbench.errors import BadData, BadSpec, SharedExamples
 from weightbench.identity import checksum
 from weightbench.registry import TASKS, is_file_spec, load_from_file, without_path
-from weightbench.spec import Spec, checked_params, differing, parse
+from weightbench.spec import Spec, checked_params, differing, parse, types_of
 from weightbench.streams import numpy_stream, seeded_globals, stream_seed
 from weightbench.training.recipe import Recipe
 from weightbench.training.signature import signature
@@ -248,7 +248,9 @@ class Task:
             UnknownParameter: no part has such a parameter, or not with such a value.
         """
         defaults = self.parameters()
-        params = checked_params(self.name, spec.params, defaults)
+        parts = (self.corruption, self.holdout, self.recipe)
+        types = {name: t for part in parts for name, t in types_of(type(part)).items()}
+        params = checked_params(self.name, spec.params, defaults, types)
         changed: dict[str, Any] = {}
         for part in ("corruption", "holdout", "recipe"):
             names = _fields(getattr(self, part))

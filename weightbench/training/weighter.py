@@ -18,7 +18,7 @@ from weightbench.registry import (
     load_from_file,
     without_path,
 )
-from weightbench.spec import Spec, checked_params, defaults_of, differing, parse
+from weightbench.spec import Spec, checked_params, defaults_of, differing, parse, types_of
 from weightbench.training.batch import Batch
 from weightbench.training.recipe import Recipe
 
@@ -100,16 +100,27 @@ class Weighter(abc.ABC):
                 setattr(self, name, value)
 
 
+_DECLARED = {"privileged": any, "negative": any, "order_dependent": any, "normalized": all}
+
+
 class Wrapper(Weighter):
     """A weighter around another; every hook is passed on unless it is overridden.
+
+    What it declares adds to what the inner weighter declares: it is ``privileged``, ``negative`` or
+    ``order_dependent`` where either is, and ``normalized`` where both are.
 
     Constructor: the inner weighter first, then parameters with defaults.
     """
 
     def __init__(self, inner: Weighter) -> None:
         self.inner = inner
-        for declared in ("privileged", "negative", "normalized", "order_dependent"):
-            setattr(self, declared, getattr(inner, declared))
+
+    def __getattribute__(self, name: str) -> Any:
+        own = super().__getattribute__(name)
+        # Neither class nor instance can hide what the inner one declares, whenever it does so.
+        if name not in _DECLARED or not hasattr(self, "inner"):
+            return own
+        return _DECLARED[name]((own, getattr(self.inner, name)))
 
     def begin(self, run: Run) -> None:
         """Pass on."""
@@ -240,7 +251,7 @@ def _build(
     """Build what ``spec`` names around ``inner``, if any; also the spec in canonical form."""
     cls, preset = registered
     defaults = {**defaults_of(cls, skip=len(inner)), **preset}
-    params = checked_params(spec.name, spec.params, defaults)
+    params = checked_params(spec.name, spec.params, defaults, types_of(cls))
     try:
         weighter = cls(*inner, **{**preset, **params})
     except BadSpec:
