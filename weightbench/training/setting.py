@@ -72,14 +72,14 @@ class Setting:
 
     def stream(self, role: str, weighter: str = "") -> torch.Generator:
         """The random stream of that role."""
-        return torch_stream(self.task.name, self.role + role, self.seed, weighter)
+        return torch_stream(self.task.stream, self.role + role, self.seed, weighter)
 
     def dropout(self) -> contextlib.AbstractContextManager[None]:
         """Torch's global stream, seeded inside the block: dropout draws from no other.
 
         Nobody is to meet what ran before in a process.
         """
-        return seeded_globals(stream_seed(self.task.name, f"{self.role}dropout", self.seed))
+        return seeded_globals(stream_seed(self.task.stream, f"{self.role}dropout", self.seed))
 
     def build_model(self, role: str) -> nn.Module:
         """A fresh network of the task's kind."""

@@ -21,7 +21,7 @@ from weightbench.training.run import Batch, Loss, Run, Weighs
 from weightbench.training.sampling import Sampler
 from weightbench.training.setting import Setting
 from weightbench.training.task import Splits, Task
-from weightbench.training.weighter import Weighter, spec_of
+from weightbench.training.weighter import Weighter, stream_of
 
 _BUDGET = 20  # schedules of the task that a run may take, side trainings included
 
@@ -57,7 +57,7 @@ class TrainingState(abc.ABC):
             setting.recipe.refuse_changes(self.recipe)
         self.epoch_steps = max(1, len(self.labels) // self.recipe.batch_size)
         self.model = setting.build_model("model") if model is None else model
-        self.generator = setting.stream("weighter", str(spec_of(weighter)))
+        self.generator = setting.stream("weighter", stream_of(weighter))
         self.optimizer: torch.optim.Optimizer | None = None
         self.loss_parameters: tuple[nn.Parameter, ...] = ()
         self.steps_taken = self.side_steps = 0

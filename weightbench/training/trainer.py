@@ -249,9 +249,6 @@ class Trainer(TrainingState):
 
         Args:
             selected: of the network that did best on the select split instead of the last one.
-
-        Raises:
-            Misuse: the training still goes on.
         """
         model = self.finish()
         if selected and self._on_select.best:
@@ -299,6 +296,4 @@ def start(
     clock = PhaseClock(torch.device(device))
     with clock.phase("setup"):
         setting = Setting.of(task, seed, device)
-        return Trainer(
-            setting, weighter=weighter, watchers=watchers, stepper=stepper, clock=clock
-        )  # fmt: skip
+        return Trainer(setting, weighter=weighter, watchers=watchers, stepper=stepper, clock=clock)
