@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from tests import samples
+from tests import generated
 from weightbench.cli import main
 from weightbench.records.schema import Record
 from weightbench.records.store import Store, checksum
@@ -21,8 +21,8 @@ def store_of(root: Path, *seeds: int) -> Store:
     store.create()
     for seed in seeds:
         weights = Weights(np.full(30, float(seed)), np.arange(30) % 3, np.arange(30) < 20)
-        store.put(samples.record(seed), samples.predictions(seed), weights)
-    store.put_cost(samples.cost(f"random[x={seeds[0]}]" if seeds else "uniform"))
+        store.put(generated.finished(seed), generated.predictions(seed), weights)
+    store.put_cost(generated.cost(weighter=f"random[x={seeds[0]}]" if seeds else "uniform"))
     return store
 
 
@@ -53,9 +53,9 @@ def test_everything_travels_and_a_second_merge_changes_nothing(tmp_path: Path) -
     whole = Store(tmp_path / "all")
     assert whole.audit() == []
     records = sorted(whole.records()[0], key=lambda record: record.trial.seed)
-    assert records == [samples.record(seed) for seed in range(3)]
+    assert records == [generated.finished(seed) for seed in range(3)]
     for seed, record in enumerate(records):
-        assert checksum(whole.predictions(record)) == checksum(samples.predictions(seed))
+        assert checksum(whole.predictions(record)) == checksum(generated.predictions(seed))
         weights = whole.weights(record)
         assert weights is not None
         assert (weights.weight == seed).all()
@@ -75,28 +75,30 @@ def test_into_one_of_them(tmp_path: Path) -> None:
 
 def test_times_and_machines_may_differ(tmp_path: Path) -> None:
     store_of(tmp_path / "a", 0)
-    other = changed(samples.record(0), phases={"train": 99.0})
+    other = changed(generated.finished(0), phases={"train": 99.0})
     later = other.model_copy(update={"finished": "2026-02-02T00:00:00+00:00"})
-    store_of(tmp_path / "b").put(later, samples.predictions(0))
+    store_of(tmp_path / "b").put(later, generated.predictions(0))
     assert merge(tmp_path, "a", "b").exit_code == 0
-    assert Store(tmp_path / "all").records()[0] == [samples.record(0)]
+    assert Store(tmp_path / "all").records()[0] == [generated.finished(0)]
 
 
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
 def test_a_result_takes_the_place_of_a_failure(tmp_path: Path, order: tuple[str, str]) -> None:
     store_of(tmp_path / "a", 0)
-    lost = samples.failure(0).model_copy(update={"status": "timeout", "reason": "too long"})
+    lost = generated.failure(0).model_copy(update={"status": "timeout", "reason": "too long"})
     store_of(tmp_path / "b").put(lost)
     store_of(tmp_path / "all").put(lost)
     assert merge(tmp_path, *order).exit_code == 0
-    assert Store(tmp_path / "all").records()[0] == [samples.record(0)]
+    assert Store(tmp_path / "all").records()[0] == [generated.finished(0)]
 
 
 def test_contradictions_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     store_of(tmp_path / "a", 0, 1)
-    other = changed(samples.record(1), accuracy=0.5, predictions=checksum(samples.predictions(9)))
-    store_of(tmp_path / "b", 2).put(other, samples.predictions(9))
-    store_of(tmp_path / "c").put(samples.failure(0))
+    other = changed(
+        generated.finished(1), accuracy=0.5, predictions=checksum(generated.predictions(9))
+    )
+    store_of(tmp_path / "b", 2).put(other, generated.predictions(9))
+    store_of(tmp_path / "c").put(generated.failure(0))
     for names, says in (
         (("a", "b"), f"disagree on uniform on {other.trial.task}, seed 1"),
         (("a", "c"), "and diverged; leave one of them out"),
