@@ -113,6 +113,85 @@ def test_contradictions_are_refused_and_nothing_is_written(tmp_path: Path) -> No
     assert files(tmp_path / "a") == before
 
 
+@pytest.mark.parametrize(
+    "field", ["accuracy", "selected_accuracy", "predictions", "data", "corruption", "splits"]
+)
+def test_results_that_differ_in_anything_a_seed_decides_are_refused(
+    tmp_path: Path, field: str
+) -> None:
+    """Accuracies may be equal where predictions are not, and the other way round."""
+    record, predictions = generated.finished(0), generated.predictions(0)
+    assert record.training is not None
+    if field == "predictions":
+        predictions = {**predictions, "last": predictions["last"][::-1]}
+        other = changed(record, predictions=checksum(predictions))
+    elif field in record.training.checksums:
+        sums = {**record.training.checksums, field: "89" * 32}
+        other = changed(record, checksums=sums)
+    else:
+        other = changed(record, **{field: 0.5})
+    store_of(tmp_path / "a", 0)
+    store_of(tmp_path / "b").put(other, predictions)
+    result = merge(tmp_path, "a", "b")
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'a'} and {tmp_path / 'b'} disagree on uniform on" in result.stderr
+    assert "accuracy 0.7500 with predictions " in result.stderr
+    assert not (tmp_path / "all").exists()
+
+
+def test_two_that_diverged_agree_and_two_failures_are_one(tmp_path: Path) -> None:
+    store_of(tmp_path / "a").put(generated.failure(0))
+    later = generated.failure(0).model_copy(update={"finished": "2026-02-02T00:00:00+00:00"})
+    store_of(tmp_path / "b").put(later)
+    lost = generated.failure(1, "timeout")
+    Store(tmp_path / "a").put(lost)
+    Store(tmp_path / "b").put(generated.failure(1, "oom"))
+    assert merge(tmp_path, "a", "b").exit_code == 0
+    records = sorted(Store(tmp_path / "all").records()[0], key=lambda r: r.trial.seed)
+    assert records == [generated.failure(0), lost]
+
+
+def test_one_that_diverged_takes_the_place_of_one_that_timed_out(tmp_path: Path) -> None:
+    store_of(tmp_path / "a").put(generated.failure(0, "timeout"))
+    store_of(tmp_path / "b").put(generated.failure(0))
+    for names, out in ((("a", "b"), "one"), (("b", "a"), "two")):
+        assert merge(tmp_path, *names, out=out).exit_code == 0
+        assert Store(tmp_path / out).records()[0] == [generated.failure(0)]
+
+
+def test_of_two_costs_of_one_trial_the_first_counts(tmp_path: Path) -> None:
+    for name, ratio in (("a", 1.5), ("b", 2.5)):
+        store = Store(tmp_path / name)
+        store.create()
+        store.put_cost(generated.cost(time_ratio=ratio))
+    assert merge(tmp_path, "b", "a").output.startswith("0 records and 1 costs added")
+    (cost,), _ = Store(tmp_path / "all").costs()
+    assert cost.time_ratio == 2.5
+    assert merge(tmp_path, "b", out="a").output.startswith("0 records and 0 costs added")
+    assert Store(tmp_path / "a").costs()[0][0].time_ratio == 1.5
+
+
+def test_all_damaged_files_are_named_at_once(tmp_path: Path) -> None:
+    victims = []
+    for seed, name in enumerate(("a", "b")):
+        store_of(tmp_path / name, seed)
+        victims.append(next((tmp_path / name / "records").iterdir()))
+        victims[-1].write_bytes(b"{")
+    said = merge(tmp_path, "a", "b").stderr
+    assert said.startswith(
+        "error: nothing was merged, for there are damaged files, which weightbench doctor RUNS "
+        f"--repair sets aside: {victims[0]}: "
+    )
+    assert f"; {victims[1]}: " in said
+
+
+def test_weights_that_were_not_kept_are_not_missed(tmp_path: Path) -> None:
+    store_of(tmp_path / "a").put(generated.finished(0), generated.predictions(0))
+    assert merge(tmp_path, "a").exit_code == 0
+    assert Store(tmp_path / "all").weights(generated.finished(0)) is None
+    assert Store(tmp_path / "all").audit() == []
+
+
 @pytest.mark.parametrize("folder", ["records", "predictions", "weights", "costs"])
 def test_damaged_files_are_named_and_nothing_is_written(tmp_path: Path, folder: str) -> None:
     store_of(tmp_path / "a", 0)
