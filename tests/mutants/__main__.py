@@ -58,7 +58,8 @@ def prepare(name: str, target: Target) -> Path:
         "pytest_add_cli_args": ["-p", "no:benchmark", "--hypothesis-seed=0"],
         "pytest_add_cli_args_test_selection": list(target.tests),
         "on_dependency_change": "ignore",
-        "timeout_constant": 5.0,
+        "timeout_constant": 1.0,
+        "timeout_multiplier": 5.0,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
     project = (ROOT / "pyproject.toml").read_text()
@@ -90,7 +91,7 @@ def slice_of(place: Path, seconds: float | None, processes: int) -> bool:
     """Go on for so long; whether there was time for all."""
     environment = {**os.environ, "PYTHONPATH": str(place / "mutants"), "OMP_NUM_THREADS": "1"}
     mutmut = Path(sys.executable).with_name("mutmut")
-    command = [mutmut, "run", "--max-children", str(processes)]
+    command = [str(mutmut), "run", "--max-children", str(processes)]
     tool = subprocess.Popen(command, cwd=place, env=environment, start_new_session=True)
     try:
         return tool.wait(seconds) == 0
