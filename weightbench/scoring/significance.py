@@ -29,7 +29,9 @@ def sign_flip(parts: Vector) -> float:
     parts = np.abs(parts[parts != 0])
     if len(parts) <= EXACT_UP_TO:
         return _counted(parts, total - slack)
-    return _saddlepoint(parts, min(total, float(parts.sum()) - slack))
+    if total >= float(parts.sum()) - slack:  # all of one sign: this pattern and its opposite
+        return float(0.5 ** (len(parts) - 1))
+    return _saddlepoint(parts, total)
 
 
 def _counted(parts: Vector, at_least: float) -> float:
