@@ -4,11 +4,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help evaluate test bench gpu site cifar
+.PHONY: help evaluate test mutants bench gpu site cifar
 
 help:
 	@echo "make evaluate   train the built-in methods on embedded data and print the leaderboard"
 	@echo "make test       format, lint, types and tests"
+	@echo "make mutants    wrong edits of the engine that no test notices; goes on where it was stopped"
 	@echo "make bench      what things cost: ratios, measured side by side"
 	@echo "make gpu        tests and ratios that need a GPU"
 	@echo "make cifar      the paper's CIFAR-10 tasks on a GPU; goes on where it was stopped"
@@ -22,6 +23,11 @@ test: $(BIN)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto --dist loadgroup -p no:benchmark --ignore tests/benchmarks $(ARGS)
+
+# ARGS="scoring --seconds 600" is a slice of one target; tests/mutants/targets.py has them all.
+mutants: $(BIN)/ready
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mutants]'
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 bench: $(BIN)/ready
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'

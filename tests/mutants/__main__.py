@@ -9,6 +9,7 @@ found. Where tests changed since, survivors are tried again; where a function di
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import difflib
 import hashlib
@@ -21,13 +22,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tests.mutants.targets import TARGETS, Target
 
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / "build" / "mutants"
 LINKED = ("weightbench", "methods", "tasks", "leaderboard", "docs", "README.md")
-KILLED, SURVIVED = (1, 3), 0  # exit statuses of pytest
+KILLED = (1, 3)  # exit statuses of pytest
+SURVIVED = (0, 33)  # 33: no test comes near it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +55,11 @@ def prepare(name: str, target: Target) -> Path:
             if not link.is_symlink():
                 link.symlink_to(ROOT / linked)
     shutil.rmtree(place / "mutants" / "tests", ignore_errors=True)  # those of before
+    slow = [argument for test in target.slow for argument in ("--deselect", test)]
     settings = {
         "source_paths": ["weightbench"],
         "only_mutate": list(target.files),
-        "pytest_add_cli_args": ["-p", "no:benchmark", "--hypothesis-seed=0"],
+        "pytest_add_cli_args": ["-p", "no:benchmark", "--hypothesis-seed=0", *slow],
         "pytest_add_cli_args_test_selection": list(target.tests),
         "on_dependency_change": "ignore",
         "timeout_constant": 1.0,
@@ -74,8 +78,7 @@ def forget_survivors(place: Path, target: Target) -> None:
         digest.update(path.read_bytes())
     seen = place / "tests.sha256"
     if seen.exists() and seen.read_text() != digest.hexdigest():
-        for meta in (place / "mutants").rglob("*.meta"):
-            fields = json.loads(meta.read_text())
+        for meta, fields in states(place):
             codes = fields["exit_code_by_key"]
             fields["exit_code_by_key"] = {k: c if c in KILLED else None for k, c in codes.items()}
             meta.write_text(json.dumps(fields))
@@ -87,6 +90,18 @@ def _sources(path: Path) -> Iterable[Path]:
     return path.rglob("*.py") if path.is_dir() else [path]
 
 
+def states(place: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """What mutmut noted of each file; a note that a kill cut short is taken away, to be new."""
+    found = []
+    for meta in sorted((place / "mutants").rglob("*.meta")):
+        try:
+            found.append((meta, json.loads(meta.read_text())))
+        except json.JSONDecodeError:
+            meta.unlink()
+            meta.with_suffix("").unlink(missing_ok=True)
+    return found
+
+
 def slice_of(place: Path, seconds: float | None, processes: int) -> bool:
     """Go on for so long; whether there was time for all."""
     environment = {**os.environ, "PYTHONPATH": str(place / "mutants"), "OMP_NUM_THREADS": "1"}
@@ -96,7 +111,11 @@ def slice_of(place: Path, seconds: float | None, processes: int) -> bool:
     try:
         return tool.wait(seconds) == 0
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        os.killpg(tool.pid, signal.SIGKILL)  # what was found is on the disk
+        tool.send_signal(signal.SIGINT)  # what was found is on the disk
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            tool.wait(10)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(tool.pid, signal.SIGKILL)
         tool.wait()
         return False
 
@@ -106,8 +125,8 @@ def edits(place: Path) -> list[Edit]:
     mutants = place / "mutants"
     return [
         Edit(str(meta.relative_to(mutants).with_suffix("")), name, status)
-        for meta in sorted(mutants.rglob("*.meta"))
-        for name, status in json.loads(meta.read_text())["exit_code_by_key"].items()
+        for meta, fields in states(place)
+        for name, status in fields["exit_code_by_key"].items()
     ]
 
 
@@ -115,13 +134,14 @@ def report(place: Path) -> None:
     """The score of each file, and the survivors."""
     found = edits(place)
     for file in dict.fromkeys(edit.file for edit in found):
-        states = Counter(edit.status for edit in found if edit.file == file)
-        tried = sum(states.values()) - states[None]
-        missed = states[SURVIVED] + states[33]  # 33: no test comes near it
+        count = Counter(edit.status for edit in found if edit.file == file)
+        left = count[None] + count[2]  # 2: stopped in the middle
+        tried = sum(count.values()) - left
+        missed = sum(count[status] for status in SURVIVED)
         share = f"{1 - missed / tried:7.1%}" if tried else "      -"
-        print(f"{share} of {tried:4} noticed, {states[None]} to go: {file}")
+        print(f"{share} of {tried:4} noticed, {left} to go: {file}")
     for edit in found:
-        if edit.status in (SURVIVED, 33):
+        if edit.status in SURVIVED:
             print(f"\n{edit.name}\n{shown(place / 'mutants' / edit.file, edit.name)}")
 
 
@@ -152,6 +172,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="of each target")
     parser.add_argument("--processes", type=int, default=1)
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for name in asked.target or TARGETS:
         target = TARGETS[name]
         place = prepare(name, target)

@@ -54,7 +54,16 @@ class Nests(wb.Weighter):
         (Nests(), "train", False),
         (Nests("l2rw"), "train", True),
     ],
-    ids=str,
+    ids=[
+        "plain",
+        "on the hold-out",
+        "l2rw",
+        "clean-only",
+        "ft",
+        "choosing",
+        "nested",
+        "nested l2rw",
+    ],
 )
 def test_clean_data_that_a_side_training_used_was_used(
     tiny: wb.Task, weighter: wb.Weighter, on: Set, used: bool
