@@ -345,6 +345,14 @@ def test_p_is_between_one_pattern_and_all(numbers: list[int]) -> None:
     assert scaled == pytest.approx(p, rel=1e-6)
 
 
+def test_p_is_never_more_than_1_close_to_no_difference_at_all() -> None:
+    rng = np.random.default_rng(0)
+    for n in rng.integers(29, 80, 500):
+        numbers = rng.integers(-9, 10, n).astype(float)
+        p = sign_flip(numbers - numbers.mean() * (1 - 1e-3 * rng.random()))
+        assert 0.95 < p <= 1
+
+
 def test_differences_of_nothing_count_for_nothing() -> None:
     assert sign_flip(np.array([0.1] * 6 + [0.0] * 100)) == 2 / 64
 

@@ -66,7 +66,7 @@ def _saddlepoint(parts: Vector, total: float) -> float:
 def _saddlepoint_of(parts: Vector, total: float) -> float:
     """The u with K'(u) = total, by bisection; K' rises from 0 to sum(parts)."""
     low, high = 0.0, 1.0
-    while float((parts * np.tanh(high * parts)).sum()) < total and high < 1e6:
+    while float((parts * np.tanh(high * parts)).sum()) < total:
         low, high = high, 2 * high
     for _ in range(50):
         middle = (low + high) / 2
