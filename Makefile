@@ -8,7 +8,7 @@ BIN := .venv/bin
 
 help:
 	@echo "make evaluate   train the built-in methods on embedded data and print the leaderboard"
-	@echo "make test       format, lint, types and tests"
+	@echo "make test       format, lint, types, the house and tests"
 	@echo "make mutants    wrong edits of the engine that no test notices; goes on where it was stopped"
 	@echo "make bench      what things cost: ratios, measured side by side"
 	@echo "make gpu        tests and ratios that need a GPU"
@@ -22,6 +22,7 @@ test: $(BIN)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/pytest -n auto --dist loadgroup -p no:benchmark --ignore tests/benchmarks $(ARGS)
 
 # ARGS="scoring --seconds 600" is a slice of one target; tests/mutants/targets.py has them all.

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
-import inspect
 import re
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
+from weightbench import siblings
 from weightbench.errors import BadSpec, UnknownName
 from weightbench.spec import suggest
 
@@ -114,6 +111,9 @@ class Suite:
 
 SUITES: Registry[Suite] = Registry("suite")
 
+# Skill is measured between these two weighters: 0 is the lower, 1 is the upper.
+LOWER_ANCHOR, UPPER_ANCHOR = "uniform", "oracle"
+
 
 def register_suite(
     name: str, *, tasks: Iterable[str], weighters: Iterable[str], seeds: int, about: str = ""
@@ -125,6 +125,11 @@ def register_suite(
 def is_file_spec(name: str) -> bool:
     """Whether ``name`` points into a Python file (``path.py:Name``)."""
     return ".py:" in name
+
+
+def without_path(text: str) -> str:
+    """A spec without the folder and file it comes from: what names random streams."""
+    return text.rpartition(".py:")[2]
 
 
 def load_from_file(name: str) -> Any:
@@ -142,13 +147,20 @@ def load_from_file(name: str) -> Any:
     return getattr(module, attribute)
 
 
-def read_file(name: str) -> tuple[str, bytes]:
-    """The path in ``path/to/file.py:Name`` as it is written, and what the file holds.
+def read_files(name: str) -> tuple[str, dict[str, bytes]]:
+    """The path in ``path/to/file.py:Name`` as it is written, and what has to be where it runs.
+
+    Returns:
+        The path, and the contents of the file and of those beside it that it imports, by their
+        paths from its folder on.
 
     Raises:
         BadSpec: no such file.
     """
-    return name.rpartition(":")[0], _path_of(name).read_bytes()
+    path = _path_of(name)
+    files = [path, *siblings.imported_by(path)]
+    contents = {file.relative_to(path.parent).as_posix(): file.read_bytes() for file in files}
+    return name.rpartition(":")[0], contents
 
 
 def stand_in(path_text: str, copy: Path) -> None:
@@ -168,27 +180,7 @@ _STAND_INS: dict[str, Path] = {}
 
 @functools.cache
 def _run_file(path: Path) -> ModuleType:
-    # The module's name is its path's digest: two files of one name do not meet.
-    module_name = f"weightbench_file_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
-    loader = importlib.util.spec_from_file_location(module_name, path)
-    if loader is None or loader.loader is None:
-        raise BadSpec(f"{path} cannot be loaded as Python")
-    module = importlib.util.module_from_spec(loader)
-    sys.modules[module_name] = module
     try:
-        loader.loader.exec_module(module)
+        return siblings.run(path)
     except (Exception, SystemExit) as error:
-        del sys.modules[module_name]
         raise BadSpec(f"{path.name} cannot be run: {type(error).__name__}: {error}") from error
-    return module
-
-
-def source_digest(*things: Any) -> str:
-    """sha256 (hex) over the source files that define ``things``; a changed file changes it."""
-    digest = hashlib.sha256()
-    for thing in things:
-        while isinstance(thing, functools.partial):
-            thing = thing.func
-        file = inspect.getsourcefile(inspect.unwrap(thing))
-        digest.update(Path(file).read_bytes() if file else repr(thing).encode())
-    return digest.hexdigest()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import inspect
 import json
 import re
+import sys
+import typing
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType, NoneType, UnionType
 from typing import Any, cast
 
 from weightbench.errors import BadSpec, UnknownParameter
@@ -123,10 +127,49 @@ def defaults_of(factory: Callable[..., Any], skip: int = 0) -> dict[str, Value]:
     return {parameter.name: parameter.default for parameter in named}
 
 
+def types_of(factory: Callable[..., Any]) -> dict[str, Any]:
+    """What the parameters of ``factory`` are annotated with, by name.
+
+    Those without an annotation, or with one that names what is not there when it runs (imported for
+    type checkers alone, or local to a function), are left out.
+    """
+    types: dict[str, Any] = {}
+    for owner in _annotated(factory):
+        module = sys.modules.get(getattr(owner, "__module__", ""))
+        names = getattr(owner, "__globals__", vars(module) if module else {})
+        for name, annotation in inspect.get_annotations(owner).items():
+            with contextlib.suppress(Exception):  # whatever it is, the default speaks for it
+                types[name] = _resolved(annotation, names)
+    types.pop("return", None)
+    return types
+
+
+def _annotated(factory: Callable[..., Any]) -> list[Any]:
+    """The function, or the classes and the constructor, where ``factory`` is annotated."""
+    if not isinstance(factory, type):
+        return [inspect.unwrap(factory)]
+    classes = reversed(factory.__mro__) if dataclasses.is_dataclass(factory) else ()
+    return [*classes, inspect.unwrap(factory.__init__)]  # type: ignore[misc]
+
+
+def _resolved(annotation: Any, names: Mapping[str, Any]) -> Any:
+    """An annotation that may be text; as typing.get_type_hints has it, but one by one."""
+    return eval(annotation, dict(names)) if isinstance(annotation, str) else annotation
+
+
 def checked_params(
-    owner: str, params: Iterable[tuple[str, Value]], defaults: Mapping[str, Value]
+    owner: str,
+    params: Iterable[tuple[str, Value]],
+    defaults: Mapping[str, Value],
+    types: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Value]:
-    """``params`` with each value brought to the type of its default.
+    """``params`` with each value brought to its type: an int is a float where one is asked for.
+
+    Args:
+        owner: whose parameters they are, for messages.
+        params: what was asked for.
+        defaults: all the parameters there are.
+        types: what they are annotated with; the type of its default where there is nothing.
 
     Raises:
         UnknownParameter: a name is not in ``defaults``, or a value has another type.
@@ -136,22 +179,42 @@ def checked_params(
         if name not in defaults:
             known = suggest(name, defaults) if defaults else " It has no parameters."
             raise UnknownParameter(f"{owner} has no parameter {name!r}.{known}")
-        result[name] = _as_type_of(defaults[name], value, f"{owner}[{name}={_write(value)}]")
+        default = defaults[name]
+        expected = types.get(name, Any if default is None else type(default))
+        result[name] = _typed(expected, default, value, f"{owner}[{name}={_write(value)}]")
     return result
 
 
-def _as_type_of(default: Value, value: Value, where: str) -> Value:
-    if default is None or (value is None and default is None):
-        return value
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+def _typed(expected: Any, default: Value, value: Value, where: str) -> Value:
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+    from pydantic.errors import PydanticUserError
+
     if isinstance(default, tuple):
         raise UnknownParameter(f"{where}: this one cannot be given in brackets")
-    if type(value) is not type(default):
-        raise UnknownParameter(
-            f"{where}: expected a {type(default).__name__} such as {_write(default)}"
-        )
-    return value
+    try:
+        adapter = TypeAdapter(expected, config=ConfigDict(arbitrary_types_allowed=True))
+        return cast(Value, adapter.validate_python(value, strict=True))
+    except (PydanticUserError, NameError, TypeError):  # not a type, or one with rules of its own
+        if default is None or type(value) is type(default):
+            return value
+    except ValidationError:
+        pass
+    text = _described(expected)
+    article = "an" if text[0] in "aeiou" else "a"
+    example = "" if default is None else f" such as {_write(default)}"
+    raise UnknownParameter(f"{where}: expected {article} {text}{example}")
+
+
+def _described(expected: Any) -> str:
+    """A type in words."""
+    parts = typing.get_args(expected)
+    if typing.get_origin(expected) in (typing.Union, UnionType):
+        return " or ".join(map(_described, parts))
+    if typing.get_origin(expected) is typing.Literal:
+        return "value out of " + ", ".join(map(str, parts))
+    if expected in (None, NoneType):
+        return "null"
+    return expected.__name__ if isinstance(expected, type) and not parts else str(expected)
 
 
 def differing(params: Mapping[str, Value], defaults: Mapping[str, Value]) -> Any:

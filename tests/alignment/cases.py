@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from weightbench.tasks.networks import lenet, mlp, resnet32, small_cnn, tiny_transformer
 
+import weightbench as wb
 from weightbench.alignment import Aligned, Way, align
+from weightbench.streams import seeded_globals
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -53,8 +55,7 @@ class Case:
     def step(self, way: Way) -> tuple[Tensor, dict[str, Tensor]]:
         """Alignment and the parameter gradient of a whole step."""
         aligned = self.align(way)
-        weights = aligned.alignment.clamp(min=0)
-        self.update(aligned, weights / weights.sum())
+        self.update(aligned, wb.normalize(aligned.alignment))
         return aligned.alignment, self.gradients()
 
     def plain(self) -> None:
@@ -62,9 +63,13 @@ class Case:
         torch.autograd.backward(self.loss(self.model(self.inputs), self.labels).mean())
 
 
-def case(model: nn.Module, *shape: int, n: int = 6, m: int = 4, classes: int = 10) -> Case:
-    """Random batches of ``shape`` for ``model``, in its type."""
+def case(
+    build: Callable[[], nn.Module], *shape: int, n: int = 6, m: int = 4, classes: int = 10
+) -> Case:
+    """What ``build`` makes, always from the same seed, and random batches of ``shape`` for it."""
     stream = torch.Generator().manual_seed(0)
+    with seeded_globals(0):
+        model = build()
     dtype = next(model.parameters()).dtype
 
     def batch(size: int) -> tuple[Tensor, Tensor]:
@@ -86,6 +91,5 @@ BUILT_IN: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 
 
 def built_in(name: str, dtype: torch.dtype = torch.float32, n: int = 6, m: int = 4) -> Case:
-    torch.manual_seed(0)
     build, shape = BUILT_IN[name]
-    return case(build().to(dtype), *shape, n=n, m=m)
+    return case(lambda: build().to(dtype), *shape, n=n, m=m)

@@ -46,7 +46,7 @@ FLOPS = [
 def test_flops_of_a_step(name: str, way: Way, m: int, bound: float) -> None:
     """The update here weighs every example: ``layerwise`` saves the work of those it drops."""
     if name == "wide mlp":
-        own = case(mlp(784, 10, hidden=(1024, 1024)), 784, n=100, m=m)
+        own = case(lambda: mlp(784, 10, hidden=(1024, 1024)), 784, n=100, m=m)
     else:
         own = built_in(name, n=100, m=m)
 

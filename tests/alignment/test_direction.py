@@ -41,13 +41,16 @@ def test_linear_layers_that_are_wide_beside_the_batches(
 
 
 def test_a_shared_weight_is_formed() -> None:
-    layer = nn.Linear(64, 64)
-    own = case(nn.Sequential(layer, nn.Tanh(), layer, nn.Tanh(), nn.Linear(64, 10)), 64)
+    def shared() -> nn.Module:
+        layer = nn.Linear(64, 64)
+        return nn.Sequential(layer, nn.Tanh(), layer, nn.Tanh(), nn.Linear(64, 10))
+
+    own = case(shared, 64)
     assert kept(own) == ["4.weight"]
 
 
 def test_factors_make_the_gradient() -> None:
-    own = case(mlp(64, 10).double(), 64)
+    own = case(lambda: mlp(64, 10).double(), 64)
     loss = torch.nn.functional.cross_entropy(own.model(own.clean_inputs), own.clean_labels)
     gradients = torch.autograd.grad(loss, list(own.model.parameters()))
     found = directed(own)
@@ -69,6 +72,6 @@ class Skipping(nn.Module):
 
 
 def test_a_layer_that_the_clean_pass_skips_has_no_direction() -> None:
-    own = case(Skipping().double(), 64)
+    own = case(lambda: Skipping().double(), 64)
     wanted = own.align("higher").alignment
     torch.testing.assert_close(own.align("layerwise").alignment, wanted, rtol=1e-9, atol=1e-12)

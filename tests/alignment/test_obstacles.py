@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -117,28 +118,29 @@ class Symmetric(nn.Module):
         return x + x.T
 
 
-def symmetric(layer: nn.Module) -> nn.Module:
-    return register_parametrization(layer, "weight", Symmetric())
+def symmetric() -> nn.Module:
+    return register_parametrization(nn.Linear(8, 8), "weight", Symmetric())
 
 
-REFUSED: dict[str, tuple[nn.Module, str]] = {
-    "batch norm": (nn.BatchNorm1d(8), r"layer 1 \(BatchNorm1d\) normalises over the batch"),
-    "batch norm without parameters": (Pool(), "normalises over the batch"),
-    "mean over examples": (Centred(), "examples touch each other after a Linear"),
-    "neighbours": (Neighbours(), "examples touch each other"),
-    "examples elsewhere": (Transposed(), "does not have the examples in its first dimension"),
-    "rows by chance": (Places(), "examples touch each other after a Embedding"),
-    "unknown parameters": (Scaled(), r"layer 1 \(Scaled\) has parameters of a kind"),
-    "borrowed weight": (Borrowed(), "is used outside of its layer's call"),
-    "subclass": (Shifted(8, 8), r"layer 1 \(Shifted\) has parameters of a kind"),
-    "parametrization": (symmetric(nn.Linear(8, 8)), "has parameters of a kind"),
+REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
+    "batch norm": (
+        lambda: nn.BatchNorm1d(8),
+        r"layer 1 \(BatchNorm1d\) normalises over the batch",
+    ),
+    "batch norm without parameters": (Pool, "normalises over the batch"),
+    "mean over examples": (Centred, "examples touch each other after a Linear"),
+    "neighbours": (Neighbours, "examples touch each other"),
+    "examples elsewhere": (Transposed, "does not have the examples in its first dimension"),
+    "rows by chance": (Places, "examples touch each other after a Embedding"),
+    "unknown parameters": (Scaled, r"layer 1 \(Scaled\) has parameters of a kind"),
+    "borrowed weight": (Borrowed, "is used outside of its layer's call"),
+    "subclass": (lambda: Shifted(8, 8), r"layer 1 \(Shifted\) has parameters of a kind"),
+    "parametrization": (symmetric, "has parameters of a kind"),
 }
 
 
-def network(middle: nn.Module) -> Case:
-    torch.manual_seed(0)
-    first, last = nn.Linear(8, 8), nn.Linear(8, 10)
-    return case(nn.Sequential(first, copy.deepcopy(middle), last).double(), 8)
+def network(middle: Callable[[], nn.Module]) -> Case:
+    return case(lambda: nn.Sequential(nn.Linear(8, 8), middle(), nn.Linear(8, 10)).double(), 8)
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -159,7 +161,7 @@ def test_auto_is_right_all_the_same(name: str) -> None:
 
 
 def test_an_input_changed_in_place_is_refused() -> None:
-    own = network(nn.Identity())
+    own = network(nn.Identity)
     own.model = nn.Sequential(Spoilt(), nn.Linear(8, 10)).double()
     with pytest.raises(LayerwiseUnsupported, match="changed in place"):
         own.align("layerwise")
@@ -170,7 +172,7 @@ def test_a_loss_that_mixes_examples_is_refused() -> None:
         losses = cross_entropy(logits, labels)
         return losses / losses.mean()
 
-    own = dataclasses.replace(network(nn.ReLU()), loss=relative)
+    own = dataclasses.replace(network(nn.ReLU), loss=relative)
     with pytest.raises(LayerwiseUnsupported, match="examples touch each other"):
         own.align("layerwise")
     wanted = own.align("higher").alignment
@@ -179,18 +181,18 @@ def test_a_loss_that_mixes_examples_is_refused() -> None:
 
 def test_a_loss_with_parameters_is_refused() -> None:
     with pytest.raises(LayerwiseUnsupported, match="the loss has trained parameters"):
-        network(nn.ReLU()).align("layerwise", loss_has_parameters=True)
+        network(nn.ReLU).align("layerwise", loss_has_parameters=True)
 
 
 def test_an_operation_without_a_forward_derivative_is_named() -> None:
-    own = network(weight_norm(nn.Linear(8, 8)))
+    own = network(lambda: weight_norm(nn.Linear(8, 8)))
     with pytest.raises(FusedUnsupported, match=r"_weight_norm_interface.*alignment=higher"):
         own.align("auto")
     assert own.align("higher").alignment.any()
 
 
 def test_the_answer_follows_the_mode() -> None:
-    own = network(nn.BatchNorm1d(8))
+    own = network(lambda: nn.BatchNorm1d(8))
     own.model.eval()
     assert own.align("auto").backward is not None
     own.model.train()
@@ -199,7 +201,7 @@ def test_the_answer_follows_the_mode() -> None:
 
 def test_the_answer_follows_what_is_trained() -> None:
     """A weight that is used outside of its layer stands in the way only while it is trained."""
-    own = network(Borrowed())
+    own = network(Borrowed)
     weight = next(p for name, p in own.model.named_parameters() if name == "1.inner.weight")
     for frozen in (True, False, True, False):
         weight.requires_grad_(not frozen)
@@ -219,7 +221,7 @@ def test_the_answer_follows_the_loss() -> None:
         losses = cross_entropy(logits, labels)
         return losses / losses.mean()
 
-    own = network(nn.ReLU())
+    own = network(nn.ReLU)
     for loss, right in ((cross_entropy, True), (relative, False), (cross_entropy, True)):
         own.loss = loss
         assert (own.align("auto").backward is not None) == right
@@ -227,7 +229,9 @@ def test_the_answer_follows_the_loss() -> None:
 
 def test_asking_leaves_no_trace() -> None:
     """Neither in the streams of random numbers nor in buffers or gradients."""
-    own = network(nn.Sequential(nn.Dropout(0.5), Centred(), nn.BatchNorm1d(8, affine=False).eval()))
+    own = network(
+        lambda: nn.Sequential(nn.Dropout(0.5), Centred(), nn.BatchNorm1d(8, affine=False).eval())
+    )
     before = copy.deepcopy(own.model.state_dict())
     state = torch.get_rng_state()
     with pytest.raises(LayerwiseUnsupported):

@@ -30,14 +30,13 @@ ROUNDS = {"resnet32-batch": 3, "resnet32-group": 3}  # of the others, 15
 
 def sized(name: str, m: int) -> Case:
     """A network and batches as tasks of images have them, channels last in memory."""
-    torch.manual_seed(0)
     if name == "lenet":
-        own = case(lenet(10), 1, 28, 28, n=N, m=m)
+        own = case(lambda: lenet(10), 1, 28, 28, n=N, m=m)
     elif name.startswith("mlp"):
-        return case(mlp(784, 10, hidden=(1024, 1024)), 784, n=N, m=m)
+        return case(lambda: mlp(784, 10, hidden=(1024, 1024)), 784, n=N, m=m)
     else:
         norm: Any = name.removeprefix("resnet32-")
-        own = case(resnet32(10, norm=norm), 3, 32, 32, n=N, m=m)
+        own = case(lambda: resnet32(10, norm=norm), 3, 32, 32, n=N, m=m)
     own.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     own.inputs = own.inputs.contiguous(memory_format=torch.channels_last)
     own.clean_inputs = own.clean_inputs.contiguous(memory_format=torch.channels_last)
@@ -79,7 +78,7 @@ def way_step(own: Case, way: Any) -> Callable[[], None]:
 
 @pytest.mark.parametrize("m", [10, 100])
 @pytest.mark.parametrize("name", WAYS)
-def test_a_step_beside_a_plain_one(benchmark: Any, name: str, m: int) -> None:
+def bench_a_step_beside_a_plain_one(benchmark: Any, name: str, m: int) -> None:
     own = sized(name, m)
     steps: dict[str, Callable[[], None]] = {way: way_step(own, way) for way in WAYS[name]}
     steps["plain"] = own.plain
@@ -94,6 +93,6 @@ def test_a_step_beside_a_plain_one(benchmark: Any, name: str, m: int) -> None:
     benchmark.pedantic(way_step(own, "auto"), rounds=1)
 
 
-def test_torchopt_is_there() -> None:
+def bench_torchopt_is_there() -> None:
     """Without it the tables above lack their peer, and this says why."""
     pytest.importorskip("torchopt", reason="pip install '.[bench]' adds TorchOpt to the tables")

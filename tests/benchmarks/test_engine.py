@@ -56,14 +56,14 @@ def bare_step(task: wb.Task) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("name", ["digits-background-flip-v0", "digits-uniform-flip-v0"])
-def test_uniform_step_beside_a_bare_loop(benchmark: Any, name: str) -> None:
+def bench_uniform_step_beside_a_bare_loop(benchmark: Any, name: str) -> None:
     task = wb.make_task(name, steps=STEPS)
     engine, bare = engine_step(task), bare_step(task)
     benchmark.pedantic(engine, rounds=50, iterations=10, warmup_rounds=2)
     report(f"engine step / bare step, {name}", ratio(engine, bare, pairs=200, block=20))
 
 
-def test_help_beside_importing_torch(benchmark: Any) -> None:
+def bench_help_beside_importing_torch(benchmark: Any) -> None:
     def python(code: str) -> None:
         subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
@@ -77,7 +77,7 @@ def test_help_beside_importing_torch(benchmark: Any) -> None:
     report("weightbench --help / import torch", ratio(helping, importing, pairs=7, block=1))
 
 
-def test_two_workers_beside_one(benchmark: Any, tmp_path: Path) -> None:
+def bench_two_workers_beside_one(benchmark: Any, tmp_path: Path) -> None:
     """Whole commands, so that starting up counts."""
     times = {1: 0.0, 2: 0.0}
     for workers in times:

@@ -145,7 +145,7 @@ class Bare:
 
 
 @pytest.mark.parametrize("network", TASKS)
-def test_replayed_steps_beside_eager_pytorch(benchmark: Any, network: str) -> None:
+def bench_replayed_steps_beside_eager_pytorch(benchmark: Any, network: str) -> None:
     task = TASKS[network]
     bare = Bare(task)
     plain, reweighted = engine(task, "uniform"), engine(task, "l2rw-auto")
@@ -168,7 +168,7 @@ def flops(task: wb.Task, weighter: str) -> int:
 
 
 @pytest.mark.parametrize("network", TASKS)
-def test_fused_alignment_beside_its_flops(benchmark: Any, network: str) -> None:
+def bench_fused_alignment_beside_its_flops(benchmark: Any, network: str) -> None:
     task = TASKS[network]
     plain, fused = engine(task, "uniform"), engine(task, "l2rw-fused")
     benchmark.pedantic(waited(fused), rounds=3)
@@ -180,7 +180,7 @@ def test_fused_alignment_beside_its_flops(benchmark: Any, network: str) -> None:
     )
 
 
-def test_a_long_trial_is_projected(benchmark: Any) -> None:
+def bench_a_long_trial_is_projected(benchmark: Any) -> None:
     """`l2rw` on ResNet-32 under the schedule of cifar10-background-flip-v0, on noise."""
     step = engine(TASKS["ResNet-32"], "l2rw")
     benchmark.pedantic(waited(step), rounds=1)

@@ -80,7 +80,7 @@ def bare_step() -> Callable[[], None]:
     return step
 
 
-def test_resnet_step_beside_a_bare_loop(benchmark: Any) -> None:
+def bench_resnet_step_beside_a_bare_loop(benchmark: Any) -> None:
     engine, bare = engine_step(TASK), bare_step()
     benchmark.pedantic(engine, rounds=3, iterations=1)
     report("engine step / bare step, ResNet-32 with augmentation", ratio(engine, bare, 12, 1))
@@ -103,14 +103,14 @@ def lenet_step(last: bool) -> Callable[[], None]:
     return step
 
 
-def test_channels_last(benchmark: Any) -> None:
+def bench_channels_last(benchmark: Any) -> None:
     last, first = lenet_step(True), lenet_step(False)
     benchmark.pedantic(last, rounds=5, iterations=2)
     report("LeNet step, channels last / channels first", ratio(last, first, 40, 2))
 
 
 @pytest.mark.skipif(not is_cached("cifar10"), reason=f"no CIFAR-10 under {data_folder()}")
-def test_reading_cifar_10(benchmark: Any) -> None:
+def bench_reading_cifar_10(benchmark: Any) -> None:
     done = subprocess.run(
         [sys.executable, "-c", READ], check=True, capture_output=True, text=True
     )  # fmt: skip

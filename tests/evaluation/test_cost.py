@@ -19,7 +19,7 @@ TASK = "digits-background-flip-v0"
 
 
 def probed(weighter: str, baseline: str = "uniform") -> Cost:
-    (trial,) = plan(TASK, weighter, [0], "cpu")
+    (trial,) = plan([TASK], [weighter], [0], "cpu")
     return probe(trial, baseline)
 
 
@@ -100,7 +100,7 @@ def test_memory_is_that_of_model_optimiser_and_step(tmp_path: Path) -> None:
 
     def plain(momentum: float) -> float:
         task = f"{TASK}[batch_size=4,momentum={momentum}]"
-        (trial,) = plan(task, f"{path}:Wide", [0], "cpu")
+        (trial,) = plan([task], [f"{path}:Wide"], [0], "cpu")
         extra = size * (2 if momentum else 1)
         return extra / (probe(trial, "uniform").memory_ratio - 1)
 

@@ -10,16 +10,16 @@ from tests.shell import TINY, broken
 from weightbench.errors import BadSpec, StoreError
 from weightbench.evaluation.grid import (
     Grid,
-    Limits,
     missing_costs,
     plan_grid,
     run_grid,
     run_probes,
 )
+from weightbench.execution import Limits, Local
 from weightbench.records.schema import Record
 from weightbench.records.store import Store
 
-HERE = Limits(workers=0, seconds=60, memory=2**33)
+HERE = Local(Limits(workers=0, seconds=60, memory=2**33))
 
 
 @pytest.fixture
@@ -47,10 +47,12 @@ def test_anchors_always_run_and_nothing_runs_twice(store: Store) -> None:
 
 def test_a_record_is_in_the_store_before_it_is_told(store: Store) -> None:
     grid = plan(store, seeds=1)
+    told = 0
     for told, record in enumerate(run_grid(grid, store, HERE), start=1):
         kept, _ = store.records()
         assert record in kept
         assert len(kept) == told
+    assert told == len(grid.trials) > 0
 
 
 def test_only_what_is_missing_runs(store: Store) -> None:
@@ -75,7 +77,7 @@ def test_a_changed_source_is_another_trial(store: Store, tmp_path: Path) -> None
     source.write_text(text + "class Own(Mine): pass\n")
     spec = f"{source}:Own"
     run(plan(store, spec, seeds=1), store)
-    source.write_text(text + "class Own(Mine): 'changed'\n")
+    source.write_text(text + "class Own(Mine): negative = True\n")
     from weightbench.registry import _run_file
 
     _run_file.cache_clear()

@@ -66,7 +66,7 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ran(spec: str, seed: int = 2, task: str = TINY) -> Outcome:
-    (trial,) = plan(task, spec, [seed], "cpu")
+    (trial,) = plan([task], [spec], [seed], "cpu")
     return run_trial(trial)
 
 
@@ -164,15 +164,15 @@ def test_every_other_field_of_a_training(mine: Path) -> None:
 
 
 def test_a_trial_is_of_what_was_asked_for(mine: Path) -> None:
-    trials = plan(f"{TINY}[noise=0.2]", f"{mine}:Counts+es", [3, 5], "cuda")
+    trials = plan([f"{TINY}[noise=0.2]"], [f"{mine}:Counts+es"], [3, 5], "cuda")
     task, weighter = wb.make_task(f"{TINY}[noise=0.2]"), wb.make_weighter(f"{mine}:Counts+es")
     for trial, seed in zip(trials, (3, 5), strict=True):
         assert trial.task == task.name == f"{TINY}[noise=0.2]"
         assert trial.fingerprint == task.fingerprint
         assert trial.weighter == f"{mine}:Counts+es" == str(weighter.spec)
         assert (trial.seed, trial.device, trial.privileged) == (seed, "cuda", False)
-    assert plan(TINY, "oracle", [0], "cpu")[0].privileged
-    assert plan(TINY, "uniform", [], "cpu") == []
+    assert plan([TINY], ["oracle"], [0], "cpu")[0].privileged
+    assert plan([TINY], ["uniform"], [], "cpu") == []
 
 
 def test_who_trains_on_clean_data_alone_has_no_weights_to_show() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +10,17 @@ import pytest
 
 from tests.shell import TINY, broken
 from weightbench.errors import BadSpec
+from weightbench.evaluation import PRELOAD
 from weightbench.evaluation.trial import Outcome, failed, plan, run_trial
-from weightbench.execution import in_processes
+from weightbench.execution import Limits, Local
 from weightbench.records.schema import Record, Trial
 from weightbench.records.store import checksum
 
 WEIGHTERS = ["uniform", "random", "proportion", "resample", "clean-only", "l2rw+es+ft", "oracle"]
 
 
-def trials(weighters: Iterable[str], seeds: Iterable[int] = (0,)) -> list[Trial]:
-    return [trial for weighter in weighters for trial in plan(TINY, weighter, seeds, "cpu")]
+def trials(weighters: Iterable[str], seeds: Sequence[int] = (0,)) -> list[Trial]:
+    return plan([TINY], weighters, seeds, "cpu")
 
 
 def timeless(record: Record) -> Record:
@@ -42,7 +43,8 @@ def test_alone_in_a_grid_inline_or_in_a_child_a_trial_is_the_same_bit_for_bit() 
     grid = trials(WEIGHTERS, range(2))
     forwards = {trial: run_trial(trial) for trial in grid}
     backwards = {trial: run_trial(trial) for trial in reversed(grid)}
-    children = dict(in_processes(grid, run_trial, failed, workers=2, seconds=120, memory=2**33))
+    two = Local(Limits(workers=2, seconds=120, memory=2**33), preload=PRELOAD)
+    children = dict(two.run(grid, run_trial, failed))
     assert {outcome.record.status for outcome in forwards.values()} == {"ok"}
     for trial in grid:
         assert same(forwards[trial], backwards[trial]), trial.weighter
@@ -100,16 +102,16 @@ def test_a_source_that_changes_in_mid_evaluation_is_not_mixed_in(tmp_path: Path)
     source = Path(broken("").rpartition(":")[0]).read_text()
     copy = tmp_path / "mine.py"
     copy.write_text(source)
-    (trial,) = plan(TINY, f"{copy}:Slow", [0], "cpu")
-    copy.write_text(source + "\n# another version\n")
+    (trial,) = plan([TINY], [f"{copy}:Slow"], [0], "cpu")
+    copy.write_text(source.replace("time.sleep(0.02)", "time.sleep(0.03)"))
     record = run_trial(trial).record
     assert record.status == "error"
     assert "the source changed" in record.reason
 
 
 def test_specs_are_kept_in_canonical_form() -> None:
-    (one,) = plan(f"{TINY}[noise=0.3]", "l2rw", [3], "cpu")
-    (other,) = plan(TINY, "l2rw", [3], "cpu")
+    (one,) = plan([f"{TINY}[noise=0.3]"], ["l2rw"], [3], "cpu")
+    (other,) = plan([TINY], ["l2rw"], [3], "cpu")
     assert one.key == other.key
     with pytest.raises(BadSpec):
-        plan(TINY, "no-such-weighter", [0], "cpu")
+        plan([TINY], ["no-such-weighter"], [0], "cpu")

@@ -75,6 +75,7 @@ def test_the_selected_network_is_not_for_weights(tiny: wb.Task) -> None:
         with pytest.raises(HiddenData, match="after the last step"):
             run.selected_model()
         run.step(torch.full((len(batch),), 1 / len(batch)))
+    assert run.steps_taken == tiny.recipe.steps > 0
     run.selected_model()
 
 

@@ -28,6 +28,14 @@ TARGETS = {
             "tests/records/test_records.py::test_a_thousand_malformed_records",
         ),
     ),
+    "identity": Target(
+        ("weightbench/identity/*.py", "weightbench/training/signature.py"),
+        (
+            "tests/identity",
+            "tests/training/test_fingerprint.py",
+            "tests/training/test_every_part.py",
+        ),
+    ),
     "corruption": Target(("weightbench/data/corruption.py",), ("tests/data/test_corruption.py",)),
     "examining": Target(
         ("weightbench/submission/examining.py", "weightbench/submission/verifying.py"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -190,4 +191,17 @@ class Slow(Trap):
 
     def fail(self, batch: wb.Batch) -> Tensor:
         time.sleep(0.02)
+        return torch.full((len(batch),), 1 / len(batch))
+
+
+class Waits(Trap):
+    """Uniform, once there is a file ``folder/go``; says by ``folder/waiting`` that it waits."""
+
+    def __init__(self, folder: str = ".") -> None:
+        self.folder = Path(folder)
+
+    def fail(self, batch: wb.Batch) -> Tensor:
+        while not (self.folder / "go").exists():
+            (self.folder / "waiting").touch()
+            time.sleep(0.02)
         return torch.full((len(batch),), 1 / len(batch))

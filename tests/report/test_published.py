@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from weightbench.cli import main
-from weightbench.commands.leaderboard import load
 from weightbench.data.cache import data_folder
 from weightbench.errors import DataUnavailable
 from weightbench.records.store import Store
 from weightbench.registry import SUITES
 from weightbench.report.export import between_markers, to_json, to_markdown
 from weightbench.scoring import Board, board, freeze, read_anchors
+from weightbench.submission.boards import load
 from weightbench.training.task import make_task
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +105,9 @@ def test_accuracies_follow_from_the_kept_predictions(folder: Path, rebuilt: list
 def test_frozen_anchors_follow_from_the_records(folder: Path, tmp_path: Path) -> None:
     again = tmp_path / "anchors.json"
     again.write_text(freeze(Store(folder).records()[0])[0])
-    for task, anchor in read_anchors(folder / "anchors.json").items():
+    anchors = read_anchors(folder / "anchors.json")
+    assert anchors
+    for task, anchor in anchors.items():
         assert_same(read_anchors(again)[task].model_dump(), anchor.model_dump())
 
 
@@ -117,6 +119,7 @@ def test_the_readme_holds_the_board(folder: Path, rebuilt: list[Board]) -> None:
     assert "| weighter |" in page
     for title, content in written.get("suites", {"": written}).items():
         assert not title or f"## {title}\n" in page
+        assert content["rows"]
         for row in content["rows"]:
             assert f"| {row['weighter']} |" in page
 

@@ -31,9 +31,17 @@ def entries() -> list[Record]:
 
 
 def test_every_weighter_and_task_is_there() -> None:
-    text = printed(entries())
-    for word in ("good", "uniform", "oracle", "A  a-v0", "B  b-v0", "note: "):
-        assert word in text
+    shown = board(entries(), [])
+    lines = [line.split() for line in printed(entries()).splitlines()]
+    rows = {line[1]: line for line in lines if len(line) > 1}
+    assert [row.weighter for row in shown.rows] == ["oracle", "good", "uniform"]
+    for row in shown.rows:
+        accuracies = [f"{row.cells[task].accuracy.mean:.3f}" for task in ("a-v0", "b-v0")]
+        assert rows[row.weighter][-2:] == accuracies
+    assert ["A", "a-v0"] in lines
+    assert ["B", "b-v0"] in lines
+    assert len(shown.notes) == 1
+    assert ["note:", *shown.notes[0].split()] in lines
 
 
 def test_the_best_has_rank_1_and_the_oracle_none() -> None:

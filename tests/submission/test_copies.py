@@ -9,9 +9,8 @@ import pytest
 from tests.generated import digest
 from tests.submission.made import Folder
 from weightbench.errors import SubmissionError
-from weightbench.submission import read
 from weightbench.submission.examining import refuse_copies
-from weightbench.submission.reading import Submission
+from weightbench.submission.reading import Submission, read
 
 TASK = "tiny"
 

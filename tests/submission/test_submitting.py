@@ -16,11 +16,12 @@ from weightbench.check import check_task, check_weighter
 from weightbench.cli import main
 from weightbench.commands.scaffold import scaffold
 from weightbench.errors import SubmissionError
-from weightbench.evaluation.grid import Limits
+from weightbench.evaluation import PRELOAD
+from weightbench.execution import Limits, Local
 from weightbench.records.store import Store, checksum
-from weightbench.submission import published, read
 from weightbench.submission.bundling import bundle
-from weightbench.submission.published import rule_of
+from weightbench.submission.published import published, rule_of
+from weightbench.submission.reading import read
 from weightbench.submission.verifying import verify
 from weightbench.training.task import make_task
 
@@ -67,6 +68,17 @@ def test_a_submission_is_four_files_of_data(folder: Folder) -> None:
     assert len(submission.records) == len(submission.predictions) == 2
 
 
+def test_a_file_that_needs_another_is_not_submitted(tmp_path: Path) -> None:
+    with inside(tmp_path):
+        path, spec = scaffold("weighter", "mine", Path())
+        text = path.read_text()
+        path.write_text(text.replace("import torch\n", "import torch\n\nimport helper\n", 1))
+        Path("helper.py").write_text("")
+        with pytest.raises(SubmissionError, match=r"mine\.py imports helper\.py beside it"):
+            bundle(spec, Store("runs"), ABOUT, SUITE, OUT)
+        assert not OUT.exists()
+
+
 def test_badges_are_earned_and_lost(folder: Folder) -> None:
     board = folder.path.parent
     assert published(board).badges == {"mine.py:Mine": "self-reported"}
@@ -74,8 +86,8 @@ def test_badges_are_earned_and_lost(folder: Folder) -> None:
     assert evidence.badge == "re-scored"
     assert published(board).badges == {"mine.py:Mine": "re-scored"}
     assert published(board, "reproduced").records == ()
-    limits = Limits(workers=2, seconds=100.0, memory=2 * 2**30)
-    evidence, _ = verify(folder.path, rerun=2, limits=limits)
+    here = Local(Limits(workers=2, seconds=100.0, memory=2 * 2**30), preload=PRELOAD)
+    evidence, _ = verify(folder.path, rerun=2, executor=here)
     assert evidence.badge == "reproduced"
     assert [(one.seed, one.identical) for one in evidence.reruns] == [(0, True), (1, True)]
     assert json.loads(path.read_text())["badge"] == "reproduced"
@@ -196,8 +208,8 @@ def test_a_missing_trial_is_named_with_the_command_that_runs_it(workshop: Path) 
 
 
 def test_a_weighter_that_changed_since_is_told(workshop: Path) -> None:
-    with (workshop / "mine.py").open("a") as file:
-        file.write("# a thought\n")
+    source = workshop / "mine.py"
+    source.write_text(source.read_text().replace("clamp(min=0)", "clamp(min=1)"))
     refused(workshop, "2 were made with other code than there is now")
 
 

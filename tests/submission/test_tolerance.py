@@ -12,11 +12,11 @@ import pytest
 from tests.submission.made import Folder, inside
 from weightbench.errors import SubmissionError
 from weightbench.evaluation.trial import plan, run_trial
+from weightbench.execution import Limits, Local
 from weightbench.records.schema import Record
 from weightbench.scoring import published_anchors
-from weightbench.submission import read
 from weightbench.submission.manifest import Rerun
-from weightbench.submission.reading import Submission
+from weightbench.submission.reading import Submission, read
 from weightbench.submission.rerun import train_again
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and signals")
@@ -48,7 +48,7 @@ def off_by(submission: Submission, error: float, kind: str = "last") -> Submissi
 
 
 def again(submission: Submission, k: int = 9) -> list[Rerun]:
-    return train_again(submission, k, workers=2, seconds=100.0, memory=4 * 2**30)
+    return train_again(submission, k, Local(Limits(workers=2, seconds=100.0, memory=4 * 2**30)))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def published(submission: Submission, folder: Folder) -> Submission:
     place = folder.path.parent
     (place / "mine.py").write_bytes(submission.source)
     with inside(place):
-        (trial,) = plan(PUBLISHED, "mine.py:Mine", [0], "cpu")
+        (trial,) = plan([PUBLISHED], ["mine.py:Mine"], [0], "cpu")
         outcome = run_trial(trial)
     assert outcome.predictions is not None
     return dataclasses.replace(

@@ -50,6 +50,7 @@ def test_uniform_equals_a_loop_in_plain_pytorch(tiny: wb.Task) -> None:
         F.cross_entropy(model(batch.inputs), batch.labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
+    assert run.steps_taken == recipe.steps > 0
     for ours, plain in zip(run.model.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(ours, plain, atol=1e-5, rtol=1e-4)
 

@@ -64,6 +64,76 @@ def test_a_wrapper_is_as_privileged_as_what_it_wraps(name: str) -> None:
     assert wb.make_weighter(f"{name}+ft+es").privileged == wb.make_weighter(name).privileged
 
 
+DECLARATIONS = ["privileged", "negative", "order_dependent"]
+
+
+def declaring(base: type[Any], name: str, value: bool) -> Any:
+    return type("Declaring", (base,), {name: value})
+
+
+@pytest.mark.parametrize("name", DECLARATIONS)
+@pytest.mark.parametrize(("outer", "inner"), [(True, False), (False, True), (True, True)])
+def test_a_wrapper_declares_what_it_or_the_inner_one_does(
+    name: str, outer: bool, inner: bool
+) -> None:
+    wrapper = declaring(wb.Wrapper, name, outer)(declaring(Noting, name, inner)())
+    assert getattr(wrapper, name) is True
+    assert not any(getattr(wrapper, other) for other in DECLARATIONS if other != name)
+    assert getattr(wb.Wrapper(wb.Wrapper(wrapper)), name) is True
+    assert getattr(type(wrapper), name) is outer
+
+
+@pytest.mark.parametrize(("outer", "inner"), [(True, False), (False, True), (False, False)])
+def test_a_wrapper_is_normalized_where_both_are(outer: bool, inner: bool) -> None:
+    wrapper = declaring(wb.Wrapper, "normalized", outer)(declaring(Noting, "normalized", inner)())
+    assert wrapper.normalized is False
+    assert wb.Wrapper(wrapper).normalized is False
+    assert wb.Wrapper(Noting()).normalized is True
+
+
+class Setting(wb.Wrapper):
+    """Declares for itself, once before and once after the inner weighter is there."""
+
+    def __init__(self, inner: wb.Weighter, value: bool = True) -> None:
+        self.negative = value
+        super().__init__(inner)
+        self.order_dependent = value
+        self.normalized = not value
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_an_instance_declares_for_itself(value: bool) -> None:
+    wrapper = Setting(Noting(), value)
+    declared = (wrapper.negative, wrapper.order_dependent, wrapper.normalized)
+    assert declared == (value, value, not value)
+    outermost = wb.Wrapper(wrapper)
+    assert (outermost.negative, outermost.normalized) == (value, not value)
+
+
+def test_an_instance_cannot_hide_what_the_inner_one_declares_and_when() -> None:
+    inner = Noting()
+    wrapper = Setting(inner, False)
+    inner.negative = inner.order_dependent = True
+    inner.normalized = False
+    assert (wrapper.negative, wrapper.order_dependent, wrapper.normalized) == (True, True, False)
+
+
+class Peek(wb.Wrapper):
+    """Reads true labels around a weighter that does not."""
+
+    privileged = True
+
+    def begin(self, run: wb.Run) -> None:
+        assert len(run.true_labels) == len(run.labels)
+        super().begin(run)
+
+
+def test_a_privileged_wrapper_sees_true_labels(tiny: wb.Task) -> None:
+    run = tiny.reset(0, weighter=Peek(wb.make_weighter("uniform")))
+    run.train()
+    assert run.steps_taken == tiny.recipe.steps
+
+
 class Memory(wb.Weighter):
     def __init__(self, size: int = 3) -> None:
         self.sums = torch.zeros(size)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from weightbench.check.rules import Broken, Finding, broken
-from weightbench.check.surroundings import Surroundings
+from weightbench.check.surroundings import left_alone
 from weightbench.check.training import check_outputs, fixed_globals, judging
 from weightbench.data.corruption import describe
 from weightbench.data.dataset import DataSet
@@ -18,7 +18,6 @@ from weightbench.streams import numpy_stream
 from weightbench.training.task import Splits, Task, make_task
 
 _SEED, _STEPS = 0, 3
-_PARTS = ("train", "holdout", "select", "test")
 
 
 def check_task(task: str | Task) -> list[Finding]:
@@ -31,12 +30,7 @@ def check_task(task: str | Task) -> list[Finding]:
         What was found, empty for a task that keeps every rule. It stops at the first kind of
         mistake that makes the rest meaningless.
     """
-    around = Surroundings()
-    try:
-        findings = _check(task)
-    finally:
-        changed = around.put_back()
-    return changed or findings
+    return left_alone(lambda: _check(task))
 
 
 def _check(task: str | Task) -> list[Finding]:
@@ -44,7 +38,7 @@ def _check(task: str | Task) -> list[Finding]:
         with judging("loads"):
             made = make_task(task) if isinstance(task, str) else task
         with fixed_globals() as used:
-            for check in (_data, _fingerprint, _splits, _corruption, _network, _steps):
+            for check in (_data, _splits, _fingerprint, _corruption, _network, _steps):
                 with judging():
                     check(made)
         if used:
@@ -72,10 +66,6 @@ def _splits(task: Task) -> None:
     data, splits, again = task.data, task.split(_SEED), task.split(_SEED)
     if splits.sha256 != again.sha256 or splits.corrupted.sha256 != again.corrupted.sha256:
         broken("split-deterministic", f"two splits at seed {_SEED} differ")
-    for one, other in itertools.combinations(_PARTS, 2):
-        shared = np.intersect1d(getattr(splits, one), getattr(splits, other))
-        if len(shared):
-            broken("disjoint", f"{one} and {other} share {len(shared)} examples")
     if len(np.unique(splits.train)) != len(splits.train):
         broken("corrupted-labels", "an example is in the training set twice")
     given = splits.given
@@ -101,7 +91,7 @@ def _rate(task: Task, splits: Splits) -> None:
 def _corruption(task: Task) -> None:
     labels = task.data.labels[task.split(_SEED).train]
     before = labels.copy()
-    task.corruption(labels, task.data.num_classes, numpy_stream(task.name, "corruption", _SEED))
+    task.corruption(labels, task.data.num_classes, numpy_stream(task.stream, "corruption", _SEED))
     if not np.array_equal(labels, before):
         broken("labels-unchanged", f"{int((labels != before).sum())} labels were overwritten")
 

@@ -10,8 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing.context import BaseContext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -23,7 +22,39 @@ Lost = Callable[[J, Status, str], R]
 
 # Nobody but another process does this, so another try may end otherwise.
 KILLED = "the process was killed by SIGKILL; the system may have run out of memory"
+BARE = ("torch",)  # modules that processes are born with where the caller names none
+_F_SETSIG = 10  # of Linux; Python's fcntl names it from 3.11 on
 _GPU_SHARED = 0.9  # of its memory; the rest is for what CUDA itself takes in every process
+
+
+# Workers are forked from a server, where the system can do so.
+_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_PLAIN: Any = multiprocessing.get_context(_METHOD)
+
+
+class _Worker(_PLAIN.Process):  # type: ignore[misc]
+    """A worker whose end counts as normal only where it came to the end of its work.
+
+    The pool takes status 0 for a normal end; a job that exits with it would be waited for until its
+    time is up. Its ``exitcode`` is 256 instead, which no process can exit with.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._at_end = _PLAIN.RawValue("b", 0)
+
+    def run(self) -> None:
+        super().run()
+        self._at_end.value = 1
+
+    @property
+    def exitcode(self) -> int | None:
+        status: int | None = super().exitcode
+        return 256 if status == 0 and not self._at_end.value else status
+
+
+class _Workers(type(_PLAIN)):  # type: ignore[misc]
+    Process = _Worker
 
 
 def in_processes(
@@ -36,6 +67,7 @@ def in_processes(
     memory: int,
     device: str = "cpu",
     fresh: bool = False,
+    preload: Sequence[str] = BARE,
 ) -> Iterator[tuple[J, R]]:
     """Run ``work`` on each job in ``workers`` processes, one thread each; yields as they finish.
 
@@ -51,9 +83,10 @@ def in_processes(
         memory: bytes of data each worker may hold; on a GPU they share its memory instead.
         device: ``cpu`` or ``cuda``; on a GPU each job has a process of its own in any case.
         fresh: whether each job has a process of its own, so that none meets what another left.
+        preload: modules that processes are born with; the first call decides for all.
     """
     share = None if device == "cpu" else 1 / workers
-    with new_pool(workers, memory, share, fresh=fresh) as pool:
+    with new_pool(workers, memory, share, fresh=fresh, preload=preload) as pool:
         futures: dict[concurrent.futures.Future[R], J] = {
             pool.schedule(work, args=[job], timeout=seconds): job for job in jobs
         }
@@ -72,6 +105,7 @@ def new_pool(
     *,
     fresh: bool = False,
     environment: Mapping[str, str] | None = None,
+    preload: Sequence[str] = BARE,
 ) -> ProcessPool:
     """Processes for jobs, one thread each.
 
@@ -82,13 +116,14 @@ def new_pool(
             process of its own.
         fresh: whether every job has in any case.
         environment: variables that are set in each process.
+        preload: modules that processes are born with; the first call decides for all.
     """
     return ProcessPool(
         max_workers=workers,
         max_tasks=int(fresh or share is not None),
         initializer=_prepare_worker,
         initargs=(memory, share, dict(environment or {})),
-        context=_context(),
+        context=_context(preload),
     )
 
 
@@ -109,34 +144,35 @@ def result_of(
         return lost(job, "oom", "out of memory")
 
 
-def warm_up() -> None:
+def warm_up(preload: Sequence[str] = BARE) -> None:
     """Start loading what workers need, in the background, while this process does other things."""
-    context = _context()
+    context = _context(preload)
     if context.get_start_method() == "forkserver":
         from multiprocessing import forkserver
 
         forkserver.ensure_running()
 
 
-def total_memory() -> int:
-    """Bytes of memory of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def share_of_memory(workers: int) -> int:
+    """Bytes that each of ``workers`` processes may hold of this machine's memory."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(total * 0.9 / max(workers, 1))
 
 
 def _death(exitcode: int | None) -> str:
     if exitcode is None or exitcode >= 0:
-        return f"the process exited with status {exitcode} in mid-trial"
+        status = None if exitcode is None else exitcode % 256
+        return f"the process exited with status {status} in mid-trial"
     if exitcode == -signal.SIGKILL:
         return KILLED
     return f"the process was killed by {signal.Signals(-exitcode).name}"
 
 
-def _context() -> BaseContext:
-    """Workers are forked from a server that has torch loaded, where the system can do so."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["weightbench.evaluation.preload"])
+def _context(preload: Sequence[str]) -> Any:
+    """Workers are forked from a server that has ``preload`` loaded, where the system can do so."""
+    context = _Workers()
+    if _METHOD == "forkserver":
+        context.set_forkserver_preload(list(preload))
     return context
 
 
@@ -145,8 +181,7 @@ def _prepare_worker(memory: int, share: float | None, environment: dict[str, str
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
-        parent_death_signal = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+        _die_with_parent()
     import torch
 
     torch.set_num_threads(1)
@@ -155,6 +190,26 @@ def _prepare_worker(memory: int, share: float | None, environment: dict[str, str
     elif share < 1:  # without a device it is the job's error, which becomes a row
         with contextlib.suppress(RuntimeError, AssertionError):
             torch.cuda.set_per_process_memory_fraction(_GPU_SHARED * share)
+
+
+def _die_with_parent() -> None:
+    """Have the system kill this process when the one it was forked from ends, or the pool's owner.
+
+    The server that workers are forked from lives as long as they do, so its end alone says nothing.
+    """
+    import fcntl
+
+    parent_death_signal = 1  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+    owner = multiprocessing.parent_process()
+    if owner is None:
+        return
+    # A pipe whose other end the owner holds: when that is closed, a signal comes.
+    with contextlib.suppress(OSError):  # not every sandbox has it
+        fcntl.fcntl(owner.sentinel, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(owner.sentinel, _F_SETSIG, signal.SIGKILL)
+        flags = fcntl.fcntl(owner.sentinel, fcntl.F_GETFL)
+        fcntl.fcntl(owner.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def _limit_data(memory: int) -> None:

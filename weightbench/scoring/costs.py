@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from weightbench.records.schema import Cost, Record
-from weightbench.scoring.anchors import LOWER
+from weightbench.registry import LOWER_ANCHOR
 from weightbench.scoring.entries import CostRatios
 
 
@@ -44,7 +44,7 @@ def _whole_training(
     if (task, weighter) not in steps:
         return None
     own, side = steps[task, weighter]
-    plain = steps.get((task, LOWER), (own, 0))[0]
+    plain = steps.get((task, LOWER_ANCHOR), (own, 0))[0]
     return CostRatios(
         time=(own * cost.time_ratio + side) / plain,
         time_low=(own * cost.time_low + side) / plain,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +13,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from weightbench.check.isolated import check_isolated
-from weightbench.errors import StoreError
 from weightbench.evaluation.trial import plan
+from weightbench.files import write_folder
 from weightbench.records.schema import Cost, Record, Trial, write
 from weightbench.records.store import Store, pack
 from weightbench.registry import SUITES
+from weightbench.siblings import imported_by
 from weightbench.submission.examining import examine, neighbours, refuse_copies, runs
 from weightbench.submission.manifest import (
     MANIFEST,
@@ -70,12 +70,12 @@ def bundle(weighter: str, store: Store, about: About, suite: str, out: Path) -> 
     contents = _contents(spec, records, _costs(records, store), store, about, suite)
     with tempfile.TemporaryDirectory() as place:
         made = Path(place) / about.name
-        _write(made, contents)
+        write_folder(made, contents)
         submission = read(made)
         examine(submission)
         others = [other for other in runs(store) if other[0] != spec]
         refuse_copies(submission, neighbours(folder) + others)
-    _publish(folder, contents)
+    write_folder(folder, contents)
     return folder
 
 
@@ -86,6 +86,13 @@ def _spec(weighter: str) -> str:
         refuse(
             f"{spec!r} is not submitted: it must be a class of one file in this folder, such as "
             "my.py:Mine, and be evaluated by that name"
+        )
+    file = Path(spec.partition(":")[0]).resolve()
+    beside = [other.relative_to(file.parent).as_posix() for other in imported_by(file)]
+    if beside:
+        refuse(
+            f"{file.name} imports {', '.join(beside)} beside it; a submission is one file: put "
+            "what it needs of them into it"
         )
     return spec
 
@@ -108,7 +115,7 @@ def _records(spec: str, store: Store, suite: str) -> list[Record]:
     best: list[Trial] = []
     best_missing: list[Trial] | None = None
     for device in ("cpu", "cuda"):
-        trials = [t for task in wanted.tasks for t in plan(task, spec, range(wanted.seeds), device)]
+        trials = plan(wanted.tasks, [spec], range(wanted.seeds), device)
         missing = [trial for trial in trials if trial.key not in by_key]
         if best_missing is None or len(missing) < len(best_missing):
             best, best_missing = trials, missing
@@ -173,21 +180,3 @@ def _contents(
     }
     manifest = model_of(Manifest, fields, MANIFEST)
     return {MANIFEST: manifest.model_dump_json(indent=1).encode() + b"\n", **contents}
-
-
-def _publish(folder: Path, contents: dict[str, bytes]) -> None:
-    """The whole folder at its place, or nothing."""
-    half = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    try:
-        _write(half, contents)
-        half.rename(folder)
-    except OSError as error:
-        raise StoreError(f"cannot write {folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
-
-
-def _write(folder: Path, contents: dict[str, bytes]) -> None:
-    folder.mkdir(parents=True)
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)

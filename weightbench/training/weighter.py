@@ -10,14 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weightbench.errors import BadSpec
+from weightbench.identity import checksum
 from weightbench.registry import (
     WEIGHTERS,
     WRAPPERS,
     is_file_spec,
     load_from_file,
-    source_digest,
+    without_path,
 )
-from weightbench.spec import Spec, checked_params, defaults_of, differing, parse
+from weightbench.spec import Spec, checked_params, defaults_of, differing, parse, types_of
 from weightbench.training.batch import Batch
 from weightbench.training.recipe import Recipe
 
@@ -99,16 +100,27 @@ class Weighter(abc.ABC):
                 setattr(self, name, value)
 
 
+_DECLARED = {"privileged": any, "negative": any, "order_dependent": any, "normalized": all}
+
+
 class Wrapper(Weighter):
     """A weighter around another; every hook is passed on unless it is overridden.
+
+    What it declares adds to what the inner weighter declares: it is ``privileged``, ``negative`` or
+    ``order_dependent`` where either is, and ``normalized`` where both are.
 
     Constructor: the inner weighter first, then parameters with defaults.
     """
 
     def __init__(self, inner: Weighter) -> None:
         self.inner = inner
-        for declared in ("privileged", "negative", "normalized", "order_dependent"):
-            setattr(self, declared, getattr(inner, declared))
+
+    def __getattribute__(self, name: str) -> Any:
+        own = super().__getattribute__(name)
+        # Neither class nor instance can hide what the inner one declares, whenever it does so.
+        if name not in _DECLARED or not hasattr(self, "inner"):
+            return own
+        return _DECLARED[name]((own, getattr(self.inner, name)))
 
     def begin(self, run: Run) -> None:
         """Pass on."""
@@ -202,9 +214,25 @@ def spec_of(weighter: Weighter) -> Spec:
     return weighter.spec or Spec(type(weighter).__name__)
 
 
+def stream_of(weighter: Weighter) -> str:
+    """What names its random stream: its class and parameters, wherever its file is."""
+    return without_path(str(spec_of(weighter)))
+
+
 def digest_of(weighter: Weighter) -> str:
-    """sha256 (hex) of the source files of a weighter and of all it wraps."""
-    return source_digest(*map(type, layers_of(weighter)))
+    """sha256 (hex) of what runs of a weighter and of all it wraps.
+
+    That is their classes with every class in their line of descent, what these refer to in their
+    own modules, and the parameters that the weighter's name stands for (``reed-hard``'s beta).
+    """
+    return checksum(*presets_of(weighter), *map(type, layers_of(weighter)))
+
+
+def presets_of(weighter: Weighter) -> list[dict[str, Any]]:
+    """The parameters that a registered name sets, where it sets any."""
+    name = spec_of(weighter).name
+    preset = WEIGHTERS.get(name)[1] if weighter.spec and not is_file_spec(name) else {}
+    return [preset] if preset else []
 
 
 def _weighter_class(name: str) -> tuple[type[Weighter], dict[str, Any]]:
@@ -223,7 +251,7 @@ def _build(
     """Build what ``spec`` names around ``inner``, if any; also the spec in canonical form."""
     cls, preset = registered
     defaults = {**defaults_of(cls, skip=len(inner)), **preset}
-    params = checked_params(spec.name, spec.params, defaults)
+    params = checked_params(spec.name, spec.params, defaults, types_of(cls))
     try:
         weighter = cls(*inner, **{**preset, **params})
     except BadSpec:
