@@ -351,6 +351,9 @@ def test_p_is_never_more_than_1_close_to_no_difference_at_all() -> None:
         numbers = rng.integers(-9, 10, n).astype(float)
         p = sign_flip(numbers - numbers.mean() * (1 - 1e-3 * rng.random()))
         assert 0.95 < p <= 1
+    half = np.repeat([1.0, -1.0], 30)
+    half[-1] += 0.001  # the approximation alone would say 1.0005
+    assert sign_flip(half) == 1
 
 
 def test_differences_of_nothing_count_for_nothing() -> None:
