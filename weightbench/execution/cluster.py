@@ -22,12 +22,13 @@ from typing import Any, TypeVar
 from pebble import ProcessPool
 
 from weightbench.errors import ExecutorError
-from weightbench.execution.processes import KILLED, Lost, new_pool, result_of
+from weightbench.execution.processes import KILLED, Lost, new_pool, result_of, short_folder
 from weightbench.records.schema import Status
 
 J = TypeVar("J")
 R = TypeVar("R")
 
+_SESSION = len("/ray/session_2026-01-01_00-00-00_123456_1234567/sockets/plasma_store")
 _TRIES = 4  # of a job whose node or worker was lost
 _PATIENCE = 60.0  # seconds to wait for a whole node
 
@@ -51,6 +52,7 @@ def connected(address: str | None) -> Iterator[None]:
         raise ExecutorError(
             "running trials on Ray needs the extra ray: pip install 'weightbench[ray]'"
         ) from None
+    os.environ.setdefault("RAY_TMPDIR", short_folder(_SESSION))
     address = address or os.environ.get("RAY_ADDRESS")
     try:
         _knock(address or "")
