@@ -35,6 +35,10 @@ class BadData(WeightbenchError):
     """A data set or a split that cannot be made as asked."""
 
 
+class SharedExamples(BadData):
+    """Two splits that must be disjoint share examples."""
+
+
 class DataUnavailable(BadData):
     """A published data set is not in the folder of data sets, or is damaged there."""
 

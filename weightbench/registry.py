@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import importlib
 import importlib.metadata
-import inspect
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -126,6 +124,11 @@ def is_file_spec(name: str) -> bool:
     return ".py:" in name
 
 
+def without_path(text: str) -> str:
+    """A spec without the folder and file it comes from: what names random streams."""
+    return text.rpartition(".py:")[2]
+
+
 def load_from_file(name: str) -> Any:
     """The object that ``path/to/file.py:Name`` points to; the file is run once per process.
 
@@ -178,14 +181,3 @@ def _run_file(path: Path) -> ModuleType:
         return siblings.run(path)
     except (Exception, SystemExit) as error:
         raise BadSpec(f"{path.name} cannot be run: {type(error).__name__}: {error}") from error
-
-
-def source_digest(*things: Any) -> str:
-    """sha256 (hex) over the source files that define ``things``; a changed file changes it."""
-    digest = hashlib.sha256()
-    for thing in things:
-        while isinstance(thing, functools.partial):
-            thing = thing.func
-        file = inspect.getsourcefile(inspect.unwrap(thing))
-        digest.update(Path(file).read_bytes() if file else repr(thing).encode())
-    return digest.hexdigest()

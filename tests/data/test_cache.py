@@ -128,4 +128,4 @@ def test_missing_data_is_one_line_that_names_folder_and_option(tmp_path: Path) -
     assert str(tmp_path) in line
     assert "--download" in line
     assert "WEIGHTBENCH_DATA" in line
-    assert not list((tmp_path / "runs" / "records").iterdir()), "no trial was started"
+    assert not (tmp_path / "runs").exists(), "no trial was started"

@@ -15,7 +15,7 @@ TASK = "digits-background-flip-v0"
 
 
 def probed(weighter: str, baseline: str = "uniform") -> Cost:
-    (trial,) = plan(TASK, weighter, [0], "cpu")
+    (trial,) = plan([TASK], [weighter], [0], "cpu")
     return probe(trial, baseline)
 
 

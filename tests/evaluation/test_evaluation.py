@@ -77,7 +77,7 @@ def test_a_changed_source_is_another_trial(store: Store, tmp_path: Path) -> None
     source.write_text(text + "class Own(Mine): pass\n")
     spec = f"{source}:Own"
     run(plan(store, spec, seeds=1), store)
-    source.write_text(text + "class Own(Mine): 'changed'\n")
+    source.write_text(text + "class Own(Mine): negative = True\n")
     from weightbench.registry import _run_file
 
     _run_file.cache_clear()

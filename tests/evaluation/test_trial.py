@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,8 @@ from weightbench.records.store import checksum
 WEIGHTERS = ["uniform", "random", "proportion", "resample", "clean-only", "l2rw+es+ft", "oracle"]
 
 
-def trials(weighters: Iterable[str], seeds: Iterable[int] = (0,)) -> list[Trial]:
-    return [trial for weighter in weighters for trial in plan(TINY, weighter, seeds, "cpu")]
+def trials(weighters: Iterable[str], seeds: Sequence[int] = (0,)) -> list[Trial]:
+    return plan([TINY], weighters, seeds, "cpu")
 
 
 def timeless(record: Record) -> Record:
@@ -100,16 +100,16 @@ def test_a_source_that_changes_in_mid_evaluation_is_not_mixed_in(tmp_path: Path)
     source = Path(broken("").rpartition(":")[0]).read_text()
     copy = tmp_path / "mine.py"
     copy.write_text(source)
-    (trial,) = plan(TINY, f"{copy}:Slow", [0], "cpu")
-    copy.write_text(source + "\n# another version\n")
+    (trial,) = plan([TINY], [f"{copy}:Slow"], [0], "cpu")
+    copy.write_text(source.replace("time.sleep(0.02)", "time.sleep(0.03)"))
     record = run_trial(trial).record
     assert record.status == "error"
     assert "the source changed" in record.reason
 
 
 def test_specs_are_kept_in_canonical_form() -> None:
-    (one,) = plan(f"{TINY}[noise=0.3]", "l2rw", [3], "cpu")
-    (other,) = plan(TINY, "l2rw", [3], "cpu")
+    (one,) = plan([f"{TINY}[noise=0.3]"], ["l2rw"], [3], "cpu")
+    (other,) = plan([TINY], ["l2rw"], [3], "cpu")
     assert one.key == other.key
     with pytest.raises(BadSpec):
-        plan(TINY, "no-such-weighter", [0], "cpu")
+        plan([TINY], ["no-such-weighter"], [0], "cpu")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -512,7 +513,10 @@ class FromAnywhere:
 
 
 class Network:
-    """An instance that builds networks has no source file."""
+    """It holds what cannot be told from another of its kind."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
 
     def __call__(self, data: wb.DataSet) -> nn.Module:
         return nn.Linear(2, data.num_classes)

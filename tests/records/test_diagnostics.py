@@ -116,7 +116,7 @@ def test_summaries_stay_few_however_long_the_training() -> None:
 
 
 def test_final_weights_lie_beside_the_record(tmp_path: Path) -> None:
-    (trial,) = plan("digits-background-flip-v0[steps=30]", "oracle", [0], "cpu")
+    (trial,) = plan(["digits-background-flip-v0[steps=30]"], ["oracle"], [0], "cpu")
     outcome = run_trial(trial)
     store = Store(tmp_path)
     store.create()

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from matplotlib.image import imread
 
-from tests.generated import record
+from tests.generated import digest, record
 from weightbench.cli import main
 from weightbench.records.schema import Record, WeightSummary
 from weightbench.records.store import Predictions, Store, checksum
@@ -41,8 +41,16 @@ def kept(
         np.array([False, True, True, True]),
         tuple(summaries),
     )
-    made_record = record(task, weighter, seed, accuracy, predictions=checksum(predictions))
+    made_record = record(
+        task, weighter, seed, accuracy, predictions=checksum(predictions), checksums=sums(task)
+    )
     return made_record, predictions, weights
+
+
+def sums(task: str) -> dict[str, str]:
+    """Checksums as a trial on today's data has them."""
+    data = make_task(task).data.sha256
+    return {"data": data, "corruption": digest("corruption"), "splits": digest("splits")}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +63,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for seed in range(2):
                 store.put(*kept(TASK + changes, weighter, seed, accuracy))
     for noise in (0.2, 0.4):
-        made = record(f"digits-uniform-flip-v0[noise={noise}]", "uniform", 0, 1 - noise)
+        task = f"digits-uniform-flip-v0[noise={noise}]"
+        made = record(task, "uniform", 0, 1 - noise, checksums=sums(task))
         store.put(made, {})
     store.put(record(TASK, "lost", 0, None))
     return store.root

@@ -13,7 +13,9 @@ from typing import Any
 
 from tests.shell import TINY
 from weightbench.commands.scaffold import scaffold
+from weightbench.errors import BadSpec
 from weightbench.evaluation.trial import plan, run_trial
+from weightbench.identity import checksum_of_text
 from weightbench.records.schema import _seal, read_record
 from weightbench.records.store import Store
 from weightbench.registry import SUITES, Suite
@@ -39,7 +41,7 @@ def inside(folder: Path) -> Iterator[None]:
 
 def train(store: Store, weighter: str, seeds: int = 2) -> None:
     store.create()
-    for trial in plan(TINY, weighter, range(seeds), "cpu"):
+    for trial in plan([TINY], [weighter], range(seeds), "cpu"):
         outcome = run_trial(trial)
         store.put(outcome.record, outcome.predictions)
 
@@ -95,7 +97,10 @@ class Folder:
 
     def source(self, text: str) -> None:
         """Another source, that everything else claims to have been made with."""
-        digest = sha256(text.encode())
+        try:
+            digest = checksum_of_text(text.encode(), "Mine")
+        except BadSpec:
+            digest = sha256(text.encode())
         self.write("weighter.txt", text.encode())
         self.manifest(lambda m: m.update(source=digest))
         self.records(lambda records: [r["trial"].update(source=digest) for r in records])

@@ -302,7 +302,7 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
         lambda f: f.records(lambda rs: [r["trial"].update(device="cuda:evil") for r in rs]),
         "cuda:evil is no device",
     ),
-    "two versions": (trial(version="0.0.1"), "more than one version of weightbench"),
+    "two versions": (trial(engine=7), "more than one version of weightbench"),
     "two commits": (made_with(commit="ab" * 20), "made at more than one commit"),
     "replayed records": (copied, "example for example, what uniform does"),
     "submitted twice": (neighbour, "example for example, what mine.py:Mine does"),

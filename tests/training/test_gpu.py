@@ -162,7 +162,7 @@ def test_augmentation_and_order_are_those_of_a_cpu() -> None:
 
 
 def test_workers_share_a_gpu_and_record_its_peak_memory() -> None:
-    trials = plan(TINY, "l2rw-auto", range(3), "cuda")
+    trials = plan([TINY], ["l2rw-auto"], range(3), "cuda")
     done = dict(
         in_processes(trials, run_trial, failed, workers=2, seconds=300, memory=2**30, device="cuda")
     )
@@ -174,7 +174,7 @@ def test_workers_share_a_gpu_and_record_its_peak_memory() -> None:
 
 
 def test_no_memory_on_the_device_is_a_row() -> None:
-    (trial,) = plan(TINY, broken("FillsDevice"), [0], "cuda")
+    (trial,) = plan([TINY], [broken("FillsDevice")], [0], "cuda")
     record = run_trial(trial).record
     assert record.status == "oom"
     assert "out of memory" in record.reason

@@ -155,8 +155,8 @@ RULES: dict[str, tuple[str, str]] = {
     # ---- tasks -----------------------------------------------------------------------------------
     "data": ("The data set is a weightbench DataSet with a test split.", "see docs/add-a-task.md"),
     "fingerprint": (
-        "The definition has a source that can be checksummed.",
-        "use plain functions and frozen dataclasses, defined in files",
+        "Every part of the definition can be told from another of its kind.",
+        "use plain functions, frozen dataclasses and plain values",
     ),
     "split-deterministic": (
         "The same seed gives the same split and the same corrupted labels.",

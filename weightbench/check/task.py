@@ -18,7 +18,6 @@ from weightbench.streams import numpy_stream
 from weightbench.training.task import Splits, Task, make_task
 
 _SEED, _STEPS = 0, 3
-_PARTS = ("train", "holdout", "select", "test")
 
 
 def check_task(task: str | Task) -> list[Finding]:
@@ -44,7 +43,7 @@ def _check(task: str | Task) -> list[Finding]:
         with judging("loads"):
             made = make_task(task) if isinstance(task, str) else task
         with fixed_globals() as used:
-            for check in (_data, _fingerprint, _splits, _corruption, _network, _steps):
+            for check in (_data, _splits, _fingerprint, _corruption, _network, _steps):
                 with judging():
                     check(made)
         if used:
@@ -72,10 +71,6 @@ def _splits(task: Task) -> None:
     data, splits, again = task.data, task.split(_SEED), task.split(_SEED)
     if splits.sha256 != again.sha256 or splits.corrupted.sha256 != again.corrupted.sha256:
         broken("split-deterministic", f"two splits at seed {_SEED} differ")
-    for one, other in itertools.combinations(_PARTS, 2):
-        shared = np.intersect1d(getattr(splits, one), getattr(splits, other))
-        if len(shared):
-            broken("disjoint", f"{one} and {other} share {len(shared)} examples")
     if len(np.unique(splits.train)) != len(splits.train):
         broken("corrupted-labels", "an example is in the training set twice")
     given = splits.given
@@ -101,7 +96,7 @@ def _rate(task: Task, splits: Splits) -> None:
 def _corruption(task: Task) -> None:
     labels = task.data.labels[task.split(_SEED).train]
     before = labels.copy()
-    task.corruption(labels, task.data.num_classes, numpy_stream(task.name, "corruption", _SEED))
+    task.corruption(labels, task.data.num_classes, numpy_stream(task.stream, "corruption", _SEED))
     if not np.array_equal(labels, before):
         broken("labels-unchanged", f"{int((labels != before).sum())} labels were overwritten")
 

@@ -13,7 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from weightbench.check.rules import Broken, broken
-from weightbench.errors import BadSpec, HiddenData, LayerwiseUnsupported, OverBudget
+from weightbench.errors import (
+    BadSpec,
+    HiddenData,
+    LayerwiseUnsupported,
+    OverBudget,
+    SharedExamples,
+)
 from weightbench.evaluation.trial import where
 from weightbench.training.batch import Batch
 from weightbench.training.run import Run
@@ -35,6 +41,8 @@ def judging(rule: str = "runs") -> Iterator[None]:
         broken("hidden-data", str(error))
     except OverBudget as error:
         broken("schedule", str(error))
+    except SharedExamples as error:
+        broken("disjoint", str(error))
     except BadSpec as error:
         broken(rule, str(error))
     except (Exception, SystemExit) as error:

@@ -69,16 +69,19 @@ def plot(
 
 
 def _source(store: Store, tasks: tuple[str, ...], weighters: tuple[str, ...]) -> Source:
+    from weightbench.evaluation.data_today import data_today
     from weightbench.report.figures.tables import Source
-    from weightbench.scoring.results import newest
+    from weightbench.scoring.results import choose
 
     records, damaged = store.records()
     for damage in damaged:
         click.echo(f"damaged, left out: {damage}", err=True)
-    kept, _ = newest(records)
+    counted = choose(records, data_today(r.trial.task for r in records))
+    for note in counted.notes:
+        click.echo(f"note: {note}", err=True)
     chosen = [
         r
-        for r in kept
+        for r in counted.kept
         if r.training
         and (not tasks or r.trial.task in tasks)
         and (not weighters or r.trial.weighter in weighters)

@@ -8,7 +8,7 @@ import hashlib
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from weightbench.data.augmentation import CropFlip
@@ -25,7 +25,8 @@ class DataSet:
             channels last in memory; or (N, ...) float32, taken as they are.
         labels: (N,) int64 in [0, num_classes).
         num_classes: K.
-        test: positions of the published test split; None where the task draws one.
+        test: positions of the published test split, each once, or an (N,) bool mask, which becomes
+            positions; None where the task draws one.
         standardize: bring every feature to mean 0 and deviation 1 by the statistics of the training
             split alone; for tables.
         span: what the pixel values 0 and 255 of images become.
@@ -62,6 +63,9 @@ class DataSet:
                 raise BadData(f"{self.name}: labels are {labels.dtype} {labels.shape}; use int64")
             if len(labels) and not 0 <= labels.min() <= labels.max() < self.num_classes:
                 raise BadData(f"{self.name}: labels must lie in [0, {self.num_classes})")
+        if self.test is not None:
+            test = as_positions(self.test, len(self.labels), f"{self.name}: the test split")
+            object.__setattr__(self, "test", test)
 
     @property
     def is_images(self) -> bool:
@@ -83,6 +87,39 @@ class DataSet:
             if labels is not None:
                 digest.update(np.ascontiguousarray(labels).data)
         return digest.hexdigest()
+
+
+def as_positions(chosen: ArrayLike, count: int, what: str) -> NDArray[np.int64]:
+    """Positions among ``count`` examples, each once.
+
+    Args:
+        chosen: positions of any integer type, or a (count,) bool mask.
+        count: how many examples there are.
+        what: named in errors.
+
+    Returns:
+        (n,) int64 in [0, count).
+
+    Raises:
+        BadData: they are something else, lie outside, or name an example twice.
+    """
+    array = np.asarray(chosen)
+    if array.ndim != 1 or not len(array):
+        raise BadData(f"{what} has shape {array.shape}; use the positions of its examples, (n,)")
+    if array.dtype == np.bool_:
+        if len(array) != count:
+            raise BadData(f"{what} is a mask of {len(array)} for {count} examples")
+        return np.flatnonzero(array).astype(np.int64)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise BadData(f"{what} is {array.dtype}; use integer positions or a bool mask")
+    if array.min() < 0 or array.max() >= count:
+        raise BadData(
+            f"{what} goes from {array.min()} to {array.max()}; positions lie in [0, {count})"
+        )
+    if len(np.unique(array)) < len(array):
+        hint = "; a mask must be bool" if len(array) == count else ""
+        raise BadData(f"{what} names an example twice{hint}")
+    return array.astype(np.int64)
 
 
 def sent(values: Tensor, device: torch.device) -> Tensor:

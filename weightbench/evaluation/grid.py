@@ -68,12 +68,8 @@ def plan_grid(
     from weightbench.evaluation.trial import plan
 
     anchored = [LOWER, *(w for w in weighters if w not in (LOWER, UPPER)), UPPER]
-    planned = {
-        trial.key: trial
-        for task in dict.fromkeys(tasks)
-        for weighter in anchored
-        for trial in plan(task, weighter, range(seeds), device)
-    }
+    every = plan(dict.fromkeys(tasks), anchored, range(seeds), device)
+    planned = {trial.key: trial for trial in every}
     store.create()
     damaged = store.audit()
     for damage in damaged:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
 
-from weightbench.errors import BadSpec, Diverged
+from weightbench.errors import BadSpec, Diverged, WeightbenchError
 from weightbench.evaluation.provenance import provenance
 from weightbench.records.schema import Record, Status, Training, Trial
 from weightbench.records.store import Predictions, checksum
 from weightbench.records.weights import Weights
 from weightbench.training.checkpoint import Checkpoint
 from weightbench.training.run import Run
-from weightbench.training.task import make_task
+from weightbench.training.task import Task, make_task
 from weightbench.training.weighter import digest_of, make_weighter, spec_of
 
 _REASON_LENGTH = 500
@@ -34,25 +34,40 @@ class Outcome:
     weights: Weights | None = None
 
 
-def plan(task: str, weighter: str, seeds: Iterable[int], device: str) -> list[Trial]:
-    """The trials of one weighter on one task, with specs in their canonical form.
+def plan(
+    tasks: Iterable[str], weighters: Iterable[str], seeds: Sequence[int], device: str
+) -> list[Trial]:
+    """The trials of weighters on tasks, task by task, with specs in their canonical form.
 
     Raises:
-        BadSpec: either cannot be read or does not exist.
+        BadSpec: one cannot be read or does not exist.
+        DataUnavailable: the data set of a task is not at hand.
     """
-    made, rule = make_task(task), make_weighter(weighter)
+    made = [make_task(task) for task in tasks]  # together, so that each data set is read once
+    rules = [(rule, digest_of(rule)) for rule in map(make_weighter, weighters)]
     return [
         Trial(
-            task=made.name,
-            fingerprint=made.fingerprint,
+            task=task.name,
+            fingerprint=fingerprint,
             weighter=str(spec_of(rule)),
-            source=digest_of(rule),
+            source=source,
             privileged=rule.privileged,
             seed=seed,
             device=device,
         )
+        for task, fingerprint in zip(made, map(_fingerprint, made), strict=True)
+        for rule, source in rules
         for seed in seeds
     ]
+
+
+def _fingerprint(task: Task) -> str:
+    try:
+        return task.fingerprint
+    except WeightbenchError:
+        raise
+    except Exception as error:
+        raise BadSpec(f"{task.name} cannot be made: {where(error)}") from error
 
 
 def run_trial(trial: Trial, unfinished: Path | None = None) -> Outcome:

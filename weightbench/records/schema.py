@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json, to_json
 
-from weightbench._version import __version__
+from weightbench._version import ENGINE
 from weightbench.errors import RecordError
 
+SCHEMA: Final = 2
 M = TypeVar("M", bound=BaseModel)
 Status = Literal["ok", "error", "timeout", "oom", "diverged", "skipped"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -35,13 +36,14 @@ class Trial(_Model):
 
     Attributes:
         task: the task's spec.
-        fingerprint: checksum of the task's definition.
+        fingerprint: checksum of the task's declaration and of what it comes to.
         weighter: the weighter's spec.
-        source: checksum of the weighter's source files.
+        source: checksum of what runs of the weighter.
         privileged: whether it declared to see true labels.
         seed: of every stream.
         device: ``cpu`` or ``cuda``.
-        version: of weightbench.
+        engine: the version of the numbers; 0 where a record is older than that count.
+        version: of weightbench, in records of schema 1 alone, whose keys hold it.
     """
 
     task: Name
@@ -51,12 +53,15 @@ class Trial(_Model):
     privileged: bool
     seed: Count
     device: Name
-    version: Name = __version__
+    engine: Count = ENGINE
+    version: Name | None = None
 
     @property
     def key(self) -> str:
         """Checksum (32 hex digits) of all fields: equal keys, equal results."""
-        text = _SORTED.encode(self.__dict__)
+        absent = "version" if self.version is None else "engine"
+        fields = {name: value for name, value in self.__dict__.items() if name != absent}
+        text = _SORTED.encode(fields)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -146,7 +151,7 @@ class Record(_Model):
         finished: when, ISO 8601, UTC.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = SCHEMA
     trial: Trial
     status: Status
     reason: Text = ""
@@ -182,7 +187,7 @@ class Cost(_Model):
         provenance: where and with what.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = SCHEMA
     trial: Trial
     time_ratio: Ratio
     time_low: Ratio
@@ -196,6 +201,12 @@ class Cost(_Model):
 def write(content: Record | Cost) -> bytes:
     """``content`` as JSON with a checksum of itself, so that a flipped bit is seen on reading."""
     fields = from_json(content.model_dump_json())
+    trial = fields["trial"]
+    if trial["version"] is None:
+        del trial["version"]
+    else:  # read from schema 1, and written so again
+        del trial["engine"]
+        fields["schema_version"] = 1
     return json.dumps({**fields, "sha256": _seal(fields)}, indent=1).encode()
 
 
@@ -221,7 +232,7 @@ def _read(model: type[M], text: str | bytes) -> M:
     try:
         fields = from_json(text, allow_inf_nan=False)
         seal = fields.pop("sha256", None) if isinstance(fields, dict) else None
-        content = model.model_validate_json(to_json(fields))
+        content = model.model_validate_json(to_json(_upgraded(fields)))
         if seal != _seal(fields):
             raise RecordError("sha256: not the checksum of what the file holds")
     except ValidationError as error:
@@ -231,6 +242,40 @@ def _read(model: type[M], text: str | bytes) -> M:
     except ValueError as error:
         raise RecordError(f"the file: {error}") from None
     return content
+
+
+def _upgraded(fields: Any) -> Any:
+    """What a file holds in the form of today's schema.
+
+    Raises:
+        RecordError: it was written in a schema that is not known here.
+    """
+    if not isinstance(fields, dict):
+        return fields
+    version = fields.get("schema_version", SCHEMA)
+    if type(version) is int and version in _UPGRADES:
+        return _UPGRADES[version](fields)
+    newer = type(version) is int and version > SCHEMA
+    made = "made by a newer version of weightbench, " if newer else ""
+    raise RecordError(f"schema_version: {made}{version!r}; this version reads 1 to {SCHEMA}")
+
+
+def _from_schema_2(fields: dict[str, Any]) -> dict[str, Any]:
+    trial = fields.get("trial")
+    if isinstance(trial, dict) and "version" in trial:
+        raise RecordError("trial.version: belongs to schema 1")
+    return fields
+
+
+def _from_schema_1(fields: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 named the package's version where schema 2 counts the engine."""
+    trial = fields.get("trial")
+    if not isinstance(trial, dict) or "version" not in trial or "engine" in trial:
+        raise RecordError("trial: a record of schema 1 names the version of weightbench")
+    return {**fields, "schema_version": SCHEMA, "trial": {**trial, "engine": 0}}
+
+
+_UPGRADES = {1: _from_schema_1, 2: _from_schema_2}
 
 
 def _seal(fields: object) -> str:

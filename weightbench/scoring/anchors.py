@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from weightbench.errors import RecordError
 from weightbench.records.schema import Count, Hex, Record, Share
-from weightbench.scoring.results import Samples, Vector, chances, newest, samples
+from weightbench.scoring.results import Samples, Vector, chances, choose, samples
 
 LOWER, UPPER = "uniform", "oracle"
 LEAST_GAP = 0.03  # between the anchors, for a task to tell anything
@@ -92,7 +92,7 @@ def freeze(records: Iterable[Record]) -> tuple[str, list[str]]:
 
     A task is admitted when its gap is at least 3 points and 5 standard errors.
     """
-    kept, _ = newest(records)
+    kept = choose(records).kept
     chance = chances(kept)
     found = own_anchors(samples(kept, chance), chance)
     tasks = sorted({r.trial.task for r in kept})

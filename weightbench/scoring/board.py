@@ -11,7 +11,7 @@ from weightbench.scoring.anchors import LOWER, UPPER, Anchor, describe, own_anch
 from weightbench.scoring.costs import cost_ratios
 from weightbench.scoring.entries import Board, Cell, CostRatios, Row
 from weightbench.scoring.resampling import bootstrap, interval
-from weightbench.scoring.results import Sample, Samples, Vector, chances, newest, samples
+from weightbench.scoring.results import Sample, Samples, Vector, chances, choose, samples
 from weightbench.scoring.significance import ENOUGH_SEEDS
 from weightbench.scoring.standing import Standing, standings, too_few
 
@@ -21,6 +21,7 @@ def board(
     costs: Iterable[Cost] = (),
     tasks: Sequence[str] | None = None,
     frozen: Mapping[str, Anchor] | None = None,
+    data: Mapping[str, str] | None = None,
 ) -> Board:
     """Score records.
 
@@ -29,15 +30,17 @@ def board(
         costs: probes to show beside them.
         tasks: which tasks, in order; all that occur where not given.
         frozen: published anchors by task; a task without any is measured by its own runs'.
+        data: checksums of today's data by task; see :func:`~weightbench.scoring.results.choose`.
     """
-    kept, older = newest(records)
+    chosen = choose(records, data)
+    kept = chosen.kept
     if tasks is None:
         tasks = sorted({r.trial.task for r in kept})
     kept = [r for r in kept if r.trial.task in tasks]
     by_name, anchors, notes = anchored(kept, frozen or {})
     known = {task: anchors[task] for task in tasks if task in anchors}
     anchors = telling(known)
-    notes = [f"{older} records of older source code are left out"] * bool(older) + notes
+    notes = chosen.notes + notes
     notes += _warnings(by_name, tasks, known)
     rows = _rows(by_name, tasks, anchors, cost_ratios(costs, kept, tasks))
     return Board(tuple(tasks), tuple(rows), anchors, tuple(notes), tuple(kept))

@@ -13,7 +13,7 @@ from weightbench.scoring.anchors import Anchor, telling
 from weightbench.scoring.board import anchored
 from weightbench.scoring.entries import Interval
 from weightbench.scoring.resampling import bootstrap, interval
-from weightbench.scoring.results import Samples, Vector, newest
+from weightbench.scoring.results import Samples, Vector, choose
 from weightbench.scoring.significance import ENOUGH_SEEDS, LEVEL, holm, sign_flip
 from weightbench.scoring.standing import Pairs
 from weightbench.spec import suggest
@@ -69,13 +69,15 @@ def compare(
     one: str,
     other: str,
     frozen: Mapping[str, Anchor] | None = None,
+    data: Mapping[str, str] | None = None,
 ) -> Comparison:
-    """The paired differences between two weighters.
+    """The paired differences between two weighters; for ``data`` see :func:`board`.
 
     Raises:
         UnknownName: one of them has no records, or they share no task.
     """
-    kept, _ = newest(records)
+    chosen = choose(records, data)
+    kept = chosen.kept
     by_name, anchors, notes = anchored(kept, frozen or {})
     known = sorted({weighter for _, weighter in by_name})
     for weighter in (one, other):
@@ -89,7 +91,7 @@ def compare(
     by_task = [dataclasses.replace(d, holm=p) for d, p in zip(found, adjusted, strict=True)]
     scored = telling({task: anchors[task] for task in tasks if task in anchors})
     overall = _overall(by_name, scored, one, other) if scored else None
-    return Comparison(one, other, tuple(by_task), overall, tuple(notes))
+    return Comparison(one, other, tuple(by_task), overall, (*chosen.notes, *notes))
 
 
 def _shared(by_name: Samples, task: str, one: str, other: str) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -34,8 +34,79 @@ class Sample:
 Samples = Mapping[tuple[str, str], Sample]  # by task and weighter, in alphabetical order
 
 
-def newest(records: Iterable[Record]) -> tuple[list[Record], int]:
-    """Of each (task, weighter), the records of its newest code, a seed once; how many are older."""
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """The records that count, and why the others do not.
+
+    Attributes:
+        kept: in order of task, weighter and seed; of a task all of one data set and definition.
+        notes: how many were left out, in words.
+    """
+
+    kept: list[Record]
+    notes: list[str]
+
+
+def choose(records: Iterable[Record], data: Mapping[str, str] | None = None) -> Chosen:
+    """Choose the records that count.
+
+    Args:
+        records: of any tasks and weighters.
+        data: the checksum of a task's data as they are today, for tasks whose data are at hand;
+            of any other task, the data of its newest record count.
+    """
+    everything = list(records)
+    same_data = _of_one_data_set(everything, data or {})
+    same_task = _of_one_definition(same_data)
+    kept = newest(same_task)
+    others = Counter(r.trial.task for r in everything) - Counter(r.trial.task for r in same_data)
+    notes = [
+        f"{task}: {number} records set aside, for they were made with other data than "
+        f"{'there are today' if task in (data or {}) else 'its newest'}"
+        for task, number in sorted(others.items())
+    ]
+    older = len(same_data) - len(kept)
+    if older:
+        notes.append(f"{older} records of older source code are left out")
+    return Chosen(kept, notes)
+
+
+def _of_one_data_set(records: Sequence[Record], today: Mapping[str, str]) -> list[Record]:
+    """Those made with today's data, or else with the data of the newest; failures with them."""
+    of_task: dict[str, str] = {}
+    for record in sorted(records, key=_age):
+        if record.training:
+            of_task[record.trial.task] = record.training.checksums.get("data", "")
+    of_task.update({task: digest for task, digest in today.items() if task in of_task})
+    same = {
+        (r.trial.task, r.trial.fingerprint)
+        for r in records
+        if r.training and r.training.checksums.get("data", "") == of_task[r.trial.task]
+    }
+    return [
+        record
+        for record in records
+        if record.trial.task not in of_task
+        or (
+            record.training.checksums.get("data", "") == of_task[record.trial.task]
+            if record.training
+            else (record.trial.task, record.trial.fingerprint) in same
+        )
+    ]
+
+
+def _of_one_definition(records: Sequence[Record]) -> list[Record]:
+    """Of each task, the records of its newest definition and engine: no others are comparable."""
+    latest = {r.trial.task: _definition(r) for r in sorted(records, key=_age)}
+    return [r for r in records if _definition(r) == latest[r.trial.task]]
+
+
+def _definition(record: Record) -> tuple[str, int]:
+    return record.trial.fingerprint, record.trial.engine
+
+
+def newest(records: Iterable[Record]) -> list[Record]:
+    """Of each (task, weighter), the records of its newest code, a seed once."""
     everything = list(records)
     latest: dict[tuple[str, str], tuple[str, ...]] = {}
     for record in everything:
@@ -48,12 +119,12 @@ def newest(records: Iterable[Record]) -> tuple[list[Record], int]:
             before = kept.setdefault((t.task, t.weighter, t.seed), record)
             if _age(before) < _age(record):
                 kept[t.task, t.weighter, t.seed] = record
-    return [kept[name] for name in sorted(kept)], len(everything) - len(kept)
+    return [kept[name] for name in sorted(kept)]
 
 
 def _code(record: Record) -> tuple[str, ...]:
     t = record.trial
-    return (t.fingerprint, t.source, t.version, t.device)
+    return (t.fingerprint, t.source, str(t.engine), t.version or "", t.device)
 
 
 def _age(record: Record) -> tuple[str, str, str]:

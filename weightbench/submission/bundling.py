@@ -116,7 +116,7 @@ def _records(spec: str, store: Store, suite: str) -> list[Record]:
     best: list[Trial] = []
     best_missing: list[Trial] | None = None
     for device in ("cpu", "cuda"):
-        trials = [t for task in wanted.tasks for t in plan(task, spec, range(wanted.seeds), device)]
+        trials = plan(wanted.tasks, [spec], range(wanted.seeds), device)
         missing = [trial for trial in trials if trial.key not in by_key]
         if best_missing is None or len(missing) < len(best_missing):
             best, best_missing = trials, missing

@@ -5,8 +5,6 @@ What the contributor wrote is compared, never run.
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,12 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from weightbench.errors import BadSpec, DataUnavailable, StoreError, SubmissionError
+from weightbench.identity import checksum_of_text
 from weightbench.records.schema import Record
 from weightbench.records.store import Predictions, Store
 from weightbench.registry import SUITES, WRAPPERS
 from weightbench.scoring import Anchor, published_anchors
 from weightbench.spec import parse
-from weightbench.submission.manifest import Manifest
+from weightbench.submission.manifest import SOURCE, Manifest
 from weightbench.submission.reading import Submission, read
 from weightbench.submission.safe import refuse
 from weightbench.training.task import Task, make_task
@@ -58,17 +57,15 @@ def examine(submission: Submission) -> list[str]:
 
 
 def _check_source(submission: Submission) -> None:
-    """That weighter.txt is what the records were made with; its checksum is the spec's."""
-    digest = hashlib.sha256()
+    """That weighter.txt is what the records were made with; it is parsed and never run."""
+    spec = parse(submission.manifest.weighter)
+    name = spec.name.rpartition(":")[2]
     try:
-        wrappers = [WRAPPERS.get(w.name)[0] for w in parse(submission.manifest.weighter).wrappers]
+        wrappers = [WRAPPERS.get(wrapper.name)[0] for wrapper in reversed(spec.wrappers)]
+        digest = checksum_of_text(submission.source, name, *wrappers)
     except BadSpec as error:
-        refuse(str(error))
-    for cls in reversed(wrappers):  # the outermost comes first
-        file = inspect.getsourcefile(cls)
-        digest.update(Path(file).read_bytes() if file else b"")
-    digest.update(submission.source)
-    if digest.hexdigest() != submission.manifest.source:
+        refuse(f"{SOURCE}: {error}")
+    if digest != submission.manifest.source:
         refuse("weighter.txt is not the source that the records were made with")
 
 

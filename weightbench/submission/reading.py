@@ -131,8 +131,8 @@ def _check_belonging(manifest: Manifest, made: Sequence[Record | Cost]) -> None:
         refuse(f"{RECORDS}: made at more than one commit; run all trials with one")
 
 
-def _code(trial: Trial) -> tuple[str, str, bool]:
-    return trial.version, trial.device, trial.privileged
+def _code(trial: Trial) -> tuple[int, str, bool]:
+    return trial.engine, trial.device, trial.privileged
 
 
 def _check_record(manifest: Manifest, record: Record) -> None:

@@ -22,7 +22,7 @@ from weightbench.training.selection import Selection
 from weightbench.training.sets import Passes, Sets, predict
 from weightbench.training.task import Task
 from weightbench.training.weight_log import WeightLog
-from weightbench.training.weighter import Weighter, spec_of
+from weightbench.training.weighter import Weighter, stream_of
 
 _BUDGET = 20  # schedules of the task that a run may take, side trainings included
 
@@ -86,9 +86,9 @@ class Run:
         if not role:
             recipe.admit(self.recipe)
         self._privileged = weighter.privileged  # as declared before it saw anything
-        self.generator = torch_stream(task.name, role + "weighter", seed, str(spec_of(weighter)))
-        self._order = torch_stream(task.name, role + "order", seed)
-        self._clean_order = torch_stream(task.name, role + "clean", seed)
+        self.generator = torch_stream(task.stream, role + "weighter", seed, stream_of(weighter))
+        self._order = torch_stream(task.stream, role + "order", seed)
+        self._clean_order = torch_stream(task.stream, role + "clean", seed)
         self._passes: dict[tuple[str, int], Passes] = {}
         self._checkpoint: Checkpoint | None = None
         self.model = task.build_model(seed, role + "model").to(self.device)
@@ -144,7 +144,7 @@ class Run:
         drawn = None
         if pool.augmentation is not None:
             role = f"{self._role}{role}/{self.steps_taken}"
-            stream = torch_stream(self.task.name, role, self.seed)
+            stream = torch_stream(self.task.stream, role, self.seed)
             drawn = pool.augmentation.draw(len(index), stream)
         return Drawn(self, pool, index, drawn, held_out=pool is self._sets.holdout)
 
@@ -266,7 +266,7 @@ class Run:
     def _train(self, batches: Iterator[Batch]) -> None:
         step = stepper(self)
         # Dropout draws from torch's global stream; nobody is to meet what ran before in a process.
-        with seeded_globals(stream_seed(self.task.name, f"{self._role}dropout", self.seed)):
+        with seeded_globals(stream_seed(self.task.stream, f"{self._role}dropout", self.seed)):
             for batch in batches:
                 step(batch)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import itertools
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +18,36 @@ from torch import nn
 
 from weightbench.data.augmentation import CropFlip
 from weightbench.data.corruption import Corrupted, Corruption, describe
-from weightbench.data.dataset import DataSet
-from weightbench.errors import BadData, BadSpec
-from weightbench.registry import TASKS, is_file_spec, load_from_file, source_digest
+from weightbench.data.dataset import DataSet, as_positions
+from weightbench.errors import BadData, BadSpec, SharedExamples
+from weightbench.identity import checksum
+from weightbench.registry import TASKS, is_file_spec, load_from_file, without_path
 from weightbench.spec import Spec, checked_params, differing, parse, types_of
 from weightbench.streams import numpy_stream, seeded_globals, stream_seed
 from weightbench.training.recipe import Recipe
+from weightbench.training.signature import signature
 
 if TYPE_CHECKING:
     from weightbench.training.run import Run
     from weightbench.training.weighter import Weighter
 
 Index = NDArray[np.int64]
+
+# What a task declares, but for its name; the data set counts by what is read.
+_DECLARED = (
+    "corruption", "holdout", "select", "model", "recipe", "test", "train", "augmentation",
+)  # fmt: skip
+_LOADED: weakref.WeakValueDictionary[object, DataSet] = weakref.WeakValueDictionary()
+
+
+def _loaded(source: Callable[[], DataSet]) -> DataSet:
+    """What ``source`` loads, unless a task holds it already."""
+    try:
+        data = _LOADED.get(source) or source()
+        _LOADED[source] = data
+    except TypeError:  # it cannot be a key: an instance that compares by value
+        return source()
+    return data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +98,9 @@ class Splits:
         test: for the scorer alone.
         corrupted: what the corruption did.
         sha256: checksum (hex) of the four sets of positions.
+
+    Raises:
+        SharedExamples: two of the four have an example in common.
     """
 
     train: Index
@@ -86,6 +109,16 @@ class Splits:
     select: Index
     test: Index
     corrupted: Corrupted
+
+    def __post_init__(self) -> None:
+        """See that the roles are disjoint, on the positions as they are."""
+        parts = {name: getattr(self, name) for name in ("train", "holdout", "select", "test")}
+        for (one, first), (other, second) in itertools.combinations(parts.items(), 2):
+            shared = np.intersect1d(first, second)
+            if len(shared):
+                raise SharedExamples(
+                    f"{one} and {other} share {len(shared)} examples; position {shared[0]} is one"
+                )
 
     @functools.cached_property
     def sha256(self) -> str:
@@ -128,43 +161,56 @@ class Task:
 
     @functools.cached_property
     def data(self) -> DataSet:
-        """The data set, loaded once."""
-        return self.dataset if isinstance(self.dataset, DataSet) else self.dataset()
+        """The data set, loaded once; tasks that are at hand together share it."""
+        return self.dataset if isinstance(self.dataset, DataSet) else _loaded(self.dataset)
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """sha256 (hex) of the definition: a change that could move a number changes it."""
-        parts = (
-            self.corruption, self.holdout, self.select, self.test, self.train, self.recipe,
-            self.augmentation,
-        )  # fmt: skip
-        made_by = source_digest(
-            type(self.corruption),
-            self.model,
-            *([] if isinstance(self.dataset, DataSet) else [self.dataset]),
+        """sha256 (hex) of the declaration and of what it comes to; equal ones, equal numbers.
+
+        The declaration: corruption, hold-out, sizes, recipe, augmentation and the network's code.
+        What that comes to: the data as read, the split and the corrupted labels of seed 0, and the
+        network's list of tensors. The name takes no part, nor does the code that reads the data.
+
+        Raises:
+            DataUnavailable: the data set is not at hand.
+            BadSpec: a part cannot be told from another of its kind.
+        """
+        data, splits = self.data, self.split(0)
+        return checksum(
+            {name: getattr(self, name) for name in _DECLARED},
+            signature(self.model, data),
+            [data.sha256, data.num_classes, data.standardize, data.span],
+            [splits.sha256, splits.given],
         )
-        return hashlib.sha256(f"{parts!r} {made_by}".encode()).hexdigest()
+
+    @property
+    def stream(self) -> str:
+        """What names its random streams: its name, whatever folder its file is in."""
+        return without_path(self.name)
 
     def split(self, seed: int) -> Splits:
         """Split and corrupt the data set; the same for every weighter at one seed.
 
         Raises:
-            BadData: the data set is too small for the sizes asked for.
+            BadData: the data set is too small for the sizes asked for, or a part that draws
+                positions gives others.
         """
-        data, rng = self.data, numpy_stream(self.name, "split", seed)
+        data, rng = self.data, numpy_stream(self.stream, "split", seed)
         everything = np.arange(len(data.labels))
         if data.test is None:
             test = _stratified(data.labels, everything, self.test, rng)
         else:
             test = data.test
         rest = rng.permutation(np.setdiff1d(everything, test))
-        holdout = self.holdout.draw(data.labels, rest, rng)
+        drawn = self.holdout.draw(data.labels, rest, rng)
+        holdout = as_positions(drawn, len(everything), f"{self.name}: the hold-out")
         rest = rest[~np.isin(rest, holdout)]
         select = _stratified(data.labels, rest, self.select, rng)
         rest = rest[~np.isin(rest, select)]
         if self.train is not None and self.train != len(rest):
             rest = _stratified(data.labels, rest, self.train, rng)
-        corrupted = self._corrupt(rest, numpy_stream(self.name, "corruption", seed))
+        corrupted = self._corrupt(rest, numpy_stream(self.stream, "corruption", seed))
         train = rest[corrupted.index]
         if not len(train) or not len(holdout):
             raise BadData(f"{self.name}: nothing is left to train on")
@@ -181,7 +227,7 @@ class Task:
 
     def build_model(self, seed: int, role: str = "model") -> nn.Module:
         """A fresh network; its parameters depend on the task, the seed and the role only."""
-        with seeded_globals(stream_seed(self.name, f"{role}/init", seed)):
+        with seeded_globals(stream_seed(self.stream, f"{role}/init", seed)):
             model = self.model(self.data)
         if self.data.is_images:  # their channels come last; convolutions are fastest all alike
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

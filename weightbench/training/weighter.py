@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weightbench.errors import BadSpec
+from weightbench.identity import checksum
 from weightbench.registry import (
     WEIGHTERS,
     WRAPPERS,
     is_file_spec,
     load_from_file,
-    source_digest,
+    without_path,
 )
 from weightbench.spec import Spec, checked_params, defaults_of, differing, parse, types_of
 from weightbench.training.batch import Batch
@@ -213,9 +214,25 @@ def spec_of(weighter: Weighter) -> Spec:
     return weighter.spec or Spec(type(weighter).__name__)
 
 
+def stream_of(weighter: Weighter) -> str:
+    """What names its random stream: its class and parameters, wherever its file is."""
+    return without_path(str(spec_of(weighter)))
+
+
 def digest_of(weighter: Weighter) -> str:
-    """sha256 (hex) of the source files of a weighter and of all it wraps."""
-    return source_digest(*map(type, layers_of(weighter)))
+    """sha256 (hex) of what runs of a weighter and of all it wraps.
+
+    That is their classes with every class in their line of descent, what these refer to in their
+    own modules, and the parameters that the weighter's name stands for (``reed-hard``'s beta).
+    """
+    return checksum(*presets_of(weighter), *map(type, layers_of(weighter)))
+
+
+def presets_of(weighter: Weighter) -> list[dict[str, Any]]:
+    """The parameters that a registered name sets, where it sets any."""
+    name = spec_of(weighter).name
+    preset = WEIGHTERS.get(name)[1] if weighter.spec and not is_file_spec(name) else {}
+    return [preset] if preset else []
 
 
 def _weighter_class(name: str) -> tuple[type[Weighter], dict[str, Any]]:
