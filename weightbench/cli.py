@@ -306,8 +306,8 @@ def _run(grid: Grid, store: Store, limits: Limits, cluster: Cluster | None) -> b
 @click.argument("kind", type=click.Choice(["tasks", "weighters", "wrappers", "suites"]))
 def list_names(kind: str) -> None:
     """List the tasks, weighters, wrappers or suites that are installed."""
-    registries = {"tasks": TASKS, "weighters": WEIGHTERS, "wrappers": WRAPPERS, "suites": SUITES}
-    for name in registries[kind].names():
+    names = {"tasks": TASKS.names, "weighters": WEIGHTERS.names, "wrappers": WRAPPERS.names}
+    for name in names.get(kind, SUITES.names)():
         click.echo(name)
 
 

@@ -30,7 +30,7 @@ def rng(seed: int) -> np.random.Generator:
 
 
 flips = st.one_of(
-    st.builds(UniformFlip, shares, st.sampled_from(["other", "redraw"])),
+    st.builds(UniformFlip, shares, convention=st.sampled_from(["other", "redraw"])),
     st.builds(BackgroundFlip, shares),
 )
 
@@ -69,7 +69,7 @@ def test_redraw_never_makes_the_last_class(
     data: tuple[Labels, int], noise: float, seed: int
 ) -> None:
     labels, classes = data
-    result = UniformFlip(noise, "redraw")(labels, classes, rng(seed))
+    result = UniformFlip(noise, convention="redraw")(labels, classes, rng(seed))
     changed = result.labels != labels
     assert int(changed.sum()) <= round(noise * len(labels))
     assert (result.labels[changed] < classes - 1).all()
@@ -79,7 +79,7 @@ def test_the_conventions_realise_different_rates() -> None:
     """40 % nominal noise over 10 classes: 40 % as published, 36 % as the released code ran."""
     labels = np.repeat(np.arange(10), 5000)
     assert UniformFlip(0.4)(labels, 10, rng(0)).rate == 0.4
-    assert abs(UniformFlip(0.4, "redraw")(labels, 10, rng(0)).rate - 0.36) < 0.005
+    assert abs(UniformFlip(0.4, convention="redraw")(labels, 10, rng(0)).rate - 0.36) < 0.005
     assert abs(BackgroundFlip(0.4)(labels, 10, rng(0)).rate - 0.36) < 0.005
 
 
@@ -95,7 +95,7 @@ def test_background_flip_makes_one_class_only(
 ) -> None:
     labels, classes = data
     background %= classes
-    result = BackgroundFlip(noise, background)(labels, classes, rng(seed))
+    result = BackgroundFlip(noise, background=background)(labels, classes, rng(seed))
     assert (result.labels[result.labels != labels] == background).all()
 
 
@@ -103,13 +103,13 @@ def test_naming_the_background_class_changes_nothing_else() -> None:
     labels = np.repeat(np.arange(4), 50)
     drawn = BackgroundFlip(0.3)(labels, 4, rng(5))
     background = int(drawn.labels[drawn.labels != labels][0])
-    assert BackgroundFlip(0.3, background)(labels, 4, rng(5)).sha256 == drawn.sha256
+    assert BackgroundFlip(0.3, background=background)(labels, 4, rng(5)).sha256 == drawn.sha256
 
 
 @given(st.floats(0.5, 0.99), st.integers(0, 1), seeds)
 def test_imbalance_keeps_the_ratio_and_the_truth(ratio: float, rare: int, seed: int) -> None:
     labels = np.tile([0, 1], 1000)
-    result = Imbalance(ratio, rare)(labels, 2, rng(seed))
+    result = Imbalance(ratio, rare=rare)(labels, 2, rng(seed))
     assert (result.labels == labels[result.index]).all()
     assert result.rate == 0
     assert len(np.unique(result.index)) == len(result.index)
@@ -139,11 +139,11 @@ def test_a_share_is_a_share(noise: float) -> None:
 def test_what_cannot_be_done_is_refused() -> None:
     ones = np.zeros(5, dtype=np.int64)
     with pytest.raises(UnknownParameter, match="other or redraw"):
-        UniformFlip(0.4, "sideways")
+        UniformFlip(0.4, convention="sideways")
     with pytest.raises(BadData, match="single class"):
         UniformFlip(0.4)(ones, 1, rng(0))
     with pytest.raises(UnknownParameter, match="there are 2 classes"):
-        BackgroundFlip(0.4, 2)(ones, 2, rng(0))
+        BackgroundFlip(0.4, background=2)(ones, 2, rng(0))
     with pytest.raises(BadData, match="2 classes, not 3"):
         Imbalance()(ones, 3, rng(0))
     with pytest.raises(BadData, match="there are"):

@@ -69,8 +69,8 @@ def test_labels_that_people_gave_are_corrupted_and_the_rate_is_told_against_the_
     data = wb.DataSet("mine", rng.normal(size=(400, 2)).astype(np.float32), true, 4, given=given)
     assert data.sha256 != dataclasses.replace(data, given=None).sha256
     task = wb.Task(
-        name="human", dataset=data, corruption=wb.Unchanged(), holdout=wb.PerClass(2), select=20,
-        test=40, train=200, model=lambda d: torch.nn.Linear(2, 4),
+        name="human", dataset=data, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerClass(2),
+        select=20, test=40, train=200, model=lambda d: torch.nn.Linear(2, 4),
     )  # fmt: skip
     splits = task.split(0)
     assert len(splits.train) == 200
@@ -86,7 +86,7 @@ def test_a_table_is_standardised_by_its_training_split_alone() -> None:
     table = np.hstack([rng.normal(5, 3, (200, 2)), np.ones((200, 1))]).astype(np.float32)
     data = wb.DataSet("mine", table, rng.integers(0, 2, 200), 2, standardize=True)
     task = wb.Task(
-        name="table", dataset=data, corruption=wb.UniformFlip(0.2), holdout=wb.PerClass(5),
+        name="table", dataset=data, corruption=wb.UniformFlip(0.2), holdout=wb.HoldoutPerClass(5),
         select=20, test=50, model=lambda d: torch.nn.Linear(3, 2), recipe=wb.Recipe(steps=2),
     )  # fmt: skip
     run = task.reset(0)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from weightbench.errors import DataUnavailable, UnknownName, WeightbenchError
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite
-from weightbench.spec import Value, defaults_of, parse, suggest
+from weightbench.spec import Value, defaults_of, parse_spec, suggest
 from weightbench.training.task import Splits, Task, make_task
 from weightbench.training.weighter import make_weighter
 
@@ -40,7 +40,7 @@ def card(text: str) -> Card:
     Raises:
         BadSpec: nothing has that name.
     """
-    name = parse(text).name
+    name = parse_spec(text).name
     if name in TASKS.names():
         return task_card(make_task(text))
     if name in SUITES.names():
@@ -105,7 +105,7 @@ def weighter_card(name: str) -> Card:
     while hasattr(weighter, "inner"):
         weighter = weighter.inner
     made = _class_card(name, type(weighter), skip=0)
-    around = "".join(f"+{wrapper.name}" for wrapper in parse(name).wrappers)
+    around = "".join(f"+{wrapper.name}" for wrapper in parse_spec(name).wrappers)
     return dataclasses.replace(made, facts={**made.facts, **({"around": around} if around else {})})
 
 

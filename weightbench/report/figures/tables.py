@@ -15,7 +15,7 @@ from weightbench.records.schema import Record
 from weightbench.records.store import Predictions
 from weightbench.records.weights import Weights
 from weightbench.scoring.resampling import bootstrap, interval
-from weightbench.spec import Value, parse
+from weightbench.spec import Value, parse_spec
 
 BINS = 20
 
@@ -158,12 +158,12 @@ def _accuracy(group: Sequence[Record], task: str) -> tuple[float, NDArray[np.flo
 
 
 def _parameter(task: str, name: str, default: Callable[[str, str], Value]) -> float | None:
-    value = dict(parse(task).params).get(name, default(task, name))
+    value = dict(parse_spec(task).params).get(name, default(task, name))
     return float(value) if isinstance(value, int | float) else None
 
 
 def _without(task: str, name: str) -> str:
-    spec = parse(task)
+    spec = parse_spec(task)
     kept = tuple((key, value) for key, value in spec.params if key != name)
     return str(dataclasses.replace(spec, params=kept))
 

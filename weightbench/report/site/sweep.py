@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from weightbench.report.site.pictures import HEIGHT, MARGIN, WIDTH, padded, scale, shortened, ticks
 from weightbench.scoring import Cell, Row
-from weightbench.spec import Value, parse
+from weightbench.spec import Value, parse_spec
 
 _LOOKS = 8  # colours in style.css; a longer list goes round
 _LABELS = 200  # pixels kept free to the right, for names
@@ -70,7 +70,7 @@ def moving(parameters: Mapping[str, Mapping[str, Value]]) -> Moving | None:
     """
     first, *others = parameters.values() or [{}]
     moved = {name for other in others for name in first if other.get(name) != first[name]}
-    alike = len({(parse(task).name, *sorted(own)) for task, own in parameters.items()}) == 1
+    alike = len({(parse_spec(task).name, *sorted(own)) for task, own in parameters.items()}) == 1
     if len(moved) != 1 or not alike:
         return None
     (name,) = moved
