@@ -105,7 +105,8 @@ def test_the_task_of_the_how_to_page_trains(tmp_path: Path) -> None:
 
 def test_the_architecture_names_every_room() -> None:
     picture = README.split("## Architecture")[1].split("```")[1]
-    rooms = {path.stem for path in (ROOT / "weightbench").glob("[a-z]*.py")} - {"errors"}
+    rooms = {path.stem for path in (ROOT / "weightbench").glob("[a-z]*.py")}
+    rooms -= {"corruption"}  # a former place that only leads on
     rooms |= {path.parent.name for path in (ROOT / "weightbench").glob("*/__init__.py")}
     named = set(re.findall(r"[a-z_]+", picture))
     assert rooms <= named, f"not in the picture: {sorted(rooms - named)}"

@@ -16,9 +16,9 @@ import pytest
 import weightbench as wb
 from tests.shell import evaluate, weightbench
 from weightbench.errors import BadSpec
-from weightbench.evaluation.luggage import Luggage
+from weightbench.evaluation.remote_files import RemoteFiles
 from weightbench.evaluation.trial import plan
-from weightbench.execution import in_processes
+from weightbench.execution import Limits, Local
 from weightbench.records.schema import Status
 from weightbench.records.store import Store
 from weightbench.registry import load_from_file
@@ -173,7 +173,8 @@ def test_functions_of_it_go_to_other_processes(tmp_path: Path) -> None:
     lay(tmp_path, {"helper.py": "def work(job): return job, work"})
     work = vars(load(tmp_path, "from helper import work"))["work"]
     assert pickle.loads(pickle.dumps(work)) is work
-    done = dict(in_processes([1, 2], work, lost, workers=1, seconds=60, memory=2**33))
+    one = Local(Limits(workers=1, seconds=60, memory=2**33))
+    done = dict(one.run([1, 2], work, lost))
     assert done == {1: (1, work), 2: (2, work)}
 
 
@@ -196,14 +197,14 @@ def test_it_travels_with_its_trials(
     home = lay(tmp_path / "home", {"mine.py": PLUGIN, **BESIDE})
     spec = f"{home / 'mine.py'}:Mine"
     trials = plan(["digits-uniform-flip-v0"], [spec], range(1), "cpu")
-    luggage = pickle.loads(pickle.dumps(Luggage.pack(trials)))
+    files = pickle.loads(pickle.dumps(RemoteFiles.of(trials)))
     lay(home, {changed: "raise AssertionError"})
     if changed == "mine.py":
         shutil.rmtree(home)
     from weightbench import registry
 
     monkeypatch.setattr(registry, "_STAND_INS", {})
-    luggage.unpack()
+    files.put_in_place()
     away = load_from_file(spec)
     assert (tmp_path / "cache") in Path(sys.modules[away.__module__].__file__ or "").parents
     assert vars(sys.modules[away.__module__])["share"]() == 0.5

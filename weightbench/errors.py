@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 
 class WeightbenchError(Exception):
     """Base of all errors below; the command line prints its message in one line."""
@@ -77,3 +79,14 @@ class ExecutorError(WeightbenchError):
 
 class SubmissionError(WeightbenchError):
     """A submission breaks a rule; nothing was written."""
+
+
+def describe_error(error: BaseException) -> str:
+    """The error in one line, with the innermost line of code that is not a library's."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "site-packages" not in frame.filename and not frame.filename.startswith("<")
+    ]
+    place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"

@@ -1,10 +1,11 @@
-"""Files written whole or not at all."""
+"""Files and folders written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +29,24 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Make ``folder`` with files of these names and contents: all of it at its place, or nothing.
+
+    Raises:
+        StoreError: the disk refuses.
+    """
+    half = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        half.mkdir(parents=True)
+        for name, content in contents.items():
+            (half / name).write_bytes(content)
+        half.rename(folder)
+    except OSError as error:
+        raise StoreError(f"cannot write {folder}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -125,6 +125,9 @@ class Suite:
 
 SUITES: Registry[Suite] = Registry("suite")
 
+# Skill is measured between these two weighters: 0 is the lower, 1 is the upper.
+LOWER_ANCHOR, UPPER_ANCHOR = "uniform", "oracle"
+
 
 def register_suite(
     name: str, *, tasks: Iterable[str], weighters: Iterable[str], seeds: int, about: str = ""

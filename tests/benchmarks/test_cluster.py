@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 
 from tests.benchmarks.conftest import report
-from weightbench.evaluation.grid import Grid, Limits, plan_grid, run_grid
+from weightbench.evaluation import PRELOAD
+from weightbench.evaluation.grid import Grid, plan_grid, run_grid
+from weightbench.execution import Executor, Limits, Local
 from weightbench.execution.cluster import Cluster, connected
+from weightbench.execution.on_ray import Ray
 from weightbench.records.store import Store
 from weightbench.registry import SUITES
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
 LIMITS = Limits(workers=0, seconds=600, memory=2**33)
+HERE, THERE = Local(LIMITS), Ray(LIMITS, Cluster(), PRELOAD)
 SEEDS = 40
 
 
@@ -43,10 +47,10 @@ def nodes(count: int) -> Iterator[None]:
             cluster.shutdown()
 
 
-def seconds(grid: Grid, store: Store, cluster: Cluster | None) -> float:
+def seconds(grid: Grid, store: Store, executor: Executor) -> float:
     """Until the last record is in the store."""
     started = time.perf_counter()
-    records = list(run_grid(grid, store, LIMITS, cluster))
+    records = list(run_grid(grid, store, executor))
     assert {record.status for record in records} == {"ok"}
     return time.perf_counter() - started
 
@@ -58,7 +62,7 @@ def bench_two_nodes_beside_one(benchmark: Any, tmp_path: Path) -> None:
         store = Store(tmp_path / str(count))
         grid = plan_grid(quick.tasks, quick.weighters, quick.seeds, "cpu", store)
         with nodes(count):
-            times[count] = seconds(grid, store, Cluster())
+            times[count] = seconds(grid, store, THERE)
     benchmark.pedantic(lambda: None)
     report("quick suite on Ray, one node / two nodes", f"{times[1] / times[2]:.2f}")
 
@@ -66,19 +70,19 @@ def bench_two_nodes_beside_one(benchmark: Any, tmp_path: Path) -> None:
 def bench_overhead_of_a_trial(benchmark: Any, tmp_path: Path) -> None:
     """Tiny trials on one warm node beside the same ones in this process."""
 
-    def run(name: str, seeds: int, cluster: Cluster | None) -> float:
+    def run(name: str, seeds: int, executor: Executor) -> float:
         store = Store(tmp_path / name)
         return seconds(
             plan_grid(["digits-background-flip-v0[steps=20]"], ["uniform"], seeds, "cpu", store),
             store,
-            cluster,
+            executor,
         )
 
     with nodes(1):
-        run("warm", 1, Cluster())
-        there = run("there", SEEDS, Cluster())
-    run("warm here", 1, None)
-    here = run("here", SEEDS, None)
+        run("warm", 1, THERE)
+        there = run("there", SEEDS, THERE)
+    run("warm here", 1, HERE)
+    here = run("here", SEEDS, HERE)
     benchmark.pedantic(lambda: None)
     overhead = (there - here) / (2 * SEEDS)
     report("Ray's overhead of a trial beside this process, seconds", f"{overhead:.3f}")

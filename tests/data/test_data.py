@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import weightbench as wb
+from weightbench.data.corruption import describe
 from weightbench.data.dataset import Pool
-from weightbench.errors import BadData
+from weightbench.errors import BadData, SharedExamples
+from weightbench.training.task import Splits
 
 LABELS = np.array([0, 1, 1], dtype=np.int64)
 INPUTS = np.arange(6, dtype=np.float32).reshape(3, 2)
@@ -96,3 +100,80 @@ def test_a_table_is_standardised_by_its_training_split_alone() -> None:
     assert (inputs[:, 2] == 0).all(), "a constant feature becomes 0, not NaN"
     holdout, _ = run.holdout
     assert holdout[:, :2].mean(0).abs().max() > 1e-3
+
+
+MASK = np.arange(12) % 4 == 0
+
+
+@pytest.mark.parametrize(
+    "test",
+    [MASK, [0, 4, 8], np.array([0, 4, 8], np.uint8), np.array([0, 4, 8], np.int32), MASK.tolist()],
+)
+def test_a_test_split_may_be_a_mask_or_positions(test: object) -> None:
+    made = wb.DataSet("d", np.zeros((12, 2), np.float32), np.arange(12) % 2, 2, test=test)  # type: ignore[arg-type]
+    assert made.test is not None
+    assert made.test.dtype == np.int64
+    assert made.test.tolist() == [0, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        ([-1, 3], "from -1 to 3"),
+        ([3, 12], "positions lie in"),
+        ([3, 3], "twice"),
+        (MASK.astype(int), "must be bool"),
+        (MASK[:-1], "a mask of 11 for 12"),
+        ([0.0, 1.0], "integer positions or a bool mask"),
+        ([[0], [1]], "shape (2, 1)"),
+        ([], "shape (0,)"),
+        (["a"], "integer positions"),
+        (3, "shape ()"),
+    ],
+)
+def test_any_other_test_split_is_refused(test: object, says: str) -> None:
+    with pytest.raises(BadData, match="the test split") as caught:
+        wb.DataSet("d", np.zeros((12, 2), np.float32), np.arange(12) % 2, 2, test=test)  # type: ignore[arg-type]
+    assert says in str(caught.value)
+
+
+@given(st.sets(st.integers(0, 39), min_size=4, max_size=12), st.booleans())
+def test_no_test_row_is_trained_on(chosen: set[int], as_mask: bool) -> None:
+    positions = np.array(sorted(chosen))
+    test = np.isin(np.arange(40), positions) if as_mask else positions
+    data = wb.DataSet("d", np.zeros((40, 2), np.float32), np.arange(40) % 2, 2, test=test)  # type: ignore[arg-type]
+    task = wb.Task(
+        name="a", dataset=data, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerClass(1),
+        select=4, model=lambda data: torch.nn.Linear(2, 2),
+    )  # fmt: skip
+    splits = task.split(0)
+    assert splits.test.tolist() == sorted(chosen)
+    assert not set(splits.train) & chosen
+    assert len(splits.train) + len(splits.holdout) + len(splits.select) + len(chosen) == 40
+
+
+@pytest.mark.parametrize("role", ["test", "holdout", "select"])
+def test_splits_that_share_an_example_are_refused(role: str) -> None:
+    parts = {"train": [0, 1], "holdout": [2], "select": [3], "test": [4]} | {role: [1, 9]}
+    arrays = {name: np.array(part) for name, part in parts.items()}
+    labels = np.zeros(2, np.int64)
+    corrupted = describe(labels, labels, np.arange(2), 2)
+    with pytest.raises(SharedExamples, match=f"train and {role} share 1 example"):
+        Splits(given=labels, corrupted=corrupted, **arrays)
+
+
+@pytest.mark.parametrize(
+    "drawn", [np.zeros(0, int), np.array([1.5]), np.array([-1]), np.array([99])]
+)
+def test_a_holdout_that_draws_no_positions_is_refused(drawn: object) -> None:
+    class Odd(wb.HoldoutPerClass):
+        def draw(self, *_: object) -> Any:
+            return drawn
+
+    data = wb.DataSet("d", np.zeros((40, 2), np.float32), np.arange(40) % 2, 2)
+    task = wb.Task(
+        name="a", dataset=data, corruption=wb.NoCorruption(), holdout=Odd(), select=4, test=10,
+        model=lambda data: torch.nn.Linear(2, 2),
+    )  # fmt: skip
+    with pytest.raises(BadData, match="the hold-out"):
+        task.split(0)

@@ -10,16 +10,16 @@ from tests.shell import TINY, broken
 from weightbench.errors import BadSpec, StoreError
 from weightbench.evaluation.grid import (
     Grid,
-    Limits,
     missing_costs,
     plan_grid,
     run_grid,
     run_probes,
 )
+from weightbench.execution import Limits, Local
 from weightbench.records.schema import Record
 from weightbench.records.store import Store
 
-HERE = Limits(workers=0, seconds=60, memory=2**33)
+HERE = Local(Limits(workers=0, seconds=60, memory=2**33))
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 
 from tests.shell import TINY, broken
 from weightbench.errors import BadSpec
+from weightbench.evaluation import PRELOAD
 from weightbench.evaluation.trial import Outcome, failed, plan, run_trial
-from weightbench.execution import in_processes
+from weightbench.execution import Limits, Local
 from weightbench.records.schema import Record, Trial
 from weightbench.records.store import checksum
 
@@ -42,7 +43,8 @@ def test_alone_in_a_grid_inline_or_in_a_child_a_trial_is_the_same_bit_for_bit() 
     grid = trials(WEIGHTERS, range(2))
     forwards = {trial: run_trial(trial) for trial in grid}
     backwards = {trial: run_trial(trial) for trial in reversed(grid)}
-    children = dict(in_processes(grid, run_trial, failed, workers=2, seconds=120, memory=2**33))
+    two = Local(Limits(workers=2, seconds=120, memory=2**33), preload=PRELOAD)
+    children = dict(two.run(grid, run_trial, failed))
     assert {outcome.record.status for outcome in forwards.values()} == {"ok"}
     for trial in grid:
         assert same(forwards[trial], backwards[trial]), trial.weighter

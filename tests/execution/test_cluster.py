@@ -22,9 +22,12 @@ from tests.shell import TINY, broken, evaluate, start
 from tests.training.test_checkpoint import StopAt
 from weightbench.cli import main
 from weightbench.errors import ExecutorError
-from weightbench.evaluation.grid import Grid, Limits, missing_costs, plan_grid, run_grid, run_probes
-from weightbench.evaluation.luggage import Luggage, shipped
+from weightbench.evaluation import PRELOAD
+from weightbench.evaluation.grid import Grid, missing_costs, plan_grid, run_grid, run_probes
+from weightbench.evaluation.remote_files import RemoteFiles, with_files
+from weightbench.execution import Limits, Local
 from weightbench.execution.cluster import Cluster, connected
+from weightbench.execution.on_ray import Ray
 from weightbench.records.schema import Record
 from weightbench.records.store import Store
 from weightbench.training.run import Run
@@ -36,7 +39,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # Ray's own
 ]
 
-HERE = Limits(workers=0, seconds=60, memory=2**33)
+LIMITS = Limits(workers=0, seconds=60, memory=2**33)
+HERE, THERE = Local(LIMITS), Ray(LIMITS, Cluster(), PRELOAD)
 STOPPED = "\nstopped; finished trials are kept, the same command goes on\n"
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 
@@ -108,7 +112,8 @@ def test_every_job_has_its_own_end(nodes: Any, tmp_path: Path) -> None:
         ("fill", 1000), ("add", 3), ("signal", signal.SIGKILL), ("add", 4),
         ("once-killed", tmp_path / "process"), ("once-worker", tmp_path / "worker"),
     ]  # fmt: skip
-    results: dict[Any, str] = dict(Cluster(memory=2**30).run(jobs, work, lost, seconds=6))
+    small = Ray(Limits(workers=0, seconds=6, memory=0), Cluster(memory=2**30), PRELOAD)
+    results: dict[Any, str] = dict(small.run(jobs, work, lost))
     assert results == {
         ("exit", 5): "error: the process exited with status 5 in mid-trial",
         ("exit", 0): "error: the process exited with status 0 in mid-trial",
@@ -127,7 +132,7 @@ def test_every_job_has_its_own_end(nodes: Any, tmp_path: Path) -> None:
 def test_records_are_those_of_one_process(nodes: Any, tmp_path: Path) -> None:
     weighters = ("random", "l2rw", broken("Raises"), broken("Diverges"), broken("Peeks"))
     grid, store = grid_of(tmp_path / "ray", *weighters, seeds=2)
-    yielded = list(run_grid(grid, store, HERE, Cluster()))
+    yielded = list(run_grid(grid, store, THERE))
     there = records_of(tmp_path / "ray")
     assert {record.trial.key: record for record in yielded} == there
     assert apart_from_times(there) == inline(tmp_path / "here", *weighters, seeds=2)
@@ -144,7 +149,7 @@ def test_a_plugin_file_travels(nodes: Any, tmp_path: Path, monkeypatch: pytest.M
     text = "import weightbench as wb\nfrom weightbench.methods.uniform import Uniform\n"
     Path("mine.py").write_text(text + "class Mine(Uniform): 'my own'\n")
     grid, store = grid_of(tmp_path / "ray", "mine.py:Mine", seeds=1)
-    assert [r.status for r in run_grid(grid, store, HERE, Cluster())] == ["ok"] * 3
+    assert [r.status for r in run_grid(grid, store, THERE)] == ["ok"] * 3
 
 
 class Marked(StopAt):
@@ -162,7 +167,7 @@ def test_a_shared_folder_is_gone_on_from(nodes: Any, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         make_task(TINY).reset(0, weighter=make_weighter("uniform")).train(Marked(state, 7))
     assert state.exists()
-    list(run_grid(grid, store, HERE, Cluster(shared=True)))
+    list(run_grid(grid, store, Ray(LIMITS, Cluster(shared=True), PRELOAD)))
     there = records_of(tmp_path / "ray")
     made = there[state.stem].training
     assert made is not None
@@ -172,8 +177,8 @@ def test_a_shared_folder_is_gone_on_from(nodes: Any, tmp_path: Path) -> None:
 
 
 def test_a_node_without_the_shared_folder_says_so(tmp_path: Path) -> None:
-    luggage = Luggage({}, "", tmp_path / "nowhere")
-    said = shipped(("add", 1), work=local_work, lost=lost, luggage=luggage)
+    files = RemoteFiles({}, "", tmp_path / "nowhere")
+    said = with_files(("add", 1), work=local_work, lost=lost, files=files)
     assert said.startswith("error: ")
     assert said.endswith(f"cannot write to {tmp_path / 'nowhere'}")
 
@@ -184,18 +189,18 @@ def test_costs_are_measured_on_a_node_of_their_own_or_not_at_all(
     grid, store = grid_of(tmp_path, seeds=1)
     list(run_grid(grid, store, HERE))
     probes = missing_costs(grid, store)
-    with Cluster().whole_node(), Cluster().whole_node():
-        (said,) = run_probes(probes, store, HERE, Impatient())
+    with THERE.alone(), THERE.alone():
+        (said,) = run_probes(probes, store, Impatient(LIMITS, Cluster(), PRELOAD))
     assert said == "costs were not measured: no node was free as a whole within 0.5 s"
-    assert list(run_probes(probes, store, HERE, Cluster())) == probes
+    assert list(run_probes(probes, store, THERE)) == probes
     assert missing_costs(grid, store) == []
 
 
-class Impatient(Cluster):
+class Impatient(Ray):
     """Waits for half a second."""
 
-    def whole_node(self, patience: float = 0.5) -> Any:
-        return super().whole_node(patience)
+    def alone(self, patience: float = 0.5) -> Any:
+        return super().alone(patience)
 
 
 def test_what_no_node_has_is_said(nodes: Any) -> None:
@@ -226,7 +231,7 @@ def test_stopped_in_mid_run_it_goes_on(nodes: Any, tmp_path: Path) -> None:
         seen = len(records_of(out))
         assert Store(out).audit() == []
     grid, store = grid_of(out, "random", seeds=5, task=task)
-    assert len(list(run_grid(grid, store, HERE, Cluster()))) == 15 - seen
+    assert len(list(run_grid(grid, store, THERE))) == 15 - seen
     there = apart_from_times(records_of(out))
     assert there == inline(tmp_path / "here", "random", seeds=5, task=task)
 
@@ -235,7 +240,7 @@ def test_a_node_is_lost_in_mid_run(nodes: Any, tmp_path: Path) -> None:
     """Last, for the cluster has one node less after it."""
     weighters = (broken("Slow"),)
     grid, store = grid_of(tmp_path / "ray", *weighters, seeds=5)
-    for told, _ in enumerate(run_grid(grid, store, HERE, Cluster())):
+    for told, _ in enumerate(run_grid(grid, store, THERE)):
         if told == 2:
             nodes.remove_node(nodes.list_all_nodes()[-1], allow_graceful=False)
     there = apart_from_times(records_of(tmp_path / "ray"))

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from weightbench.errors import ExecutorError
-from weightbench.execution import in_processes, inline
+from weightbench.evaluation import PRELOAD
+from weightbench.execution import Limits, Local
 from weightbench.execution.processes import short_folder
 from weightbench.records.schema import Status
 
@@ -52,13 +53,16 @@ def gone(job: str, status: Status, reason: str) -> int:
     return -1
 
 
+def in_two(seconds: float, memory: int = 2**30, device: str = "cpu") -> Local:
+    """Two processes."""
+    return Local(Limits(workers=2, seconds=seconds, memory=memory), device, PRELOAD)
+
+
 def test_fresh_jobs_meet_nothing_that_others_left() -> None:
     jobs = [f"job {i}" for i in range(4)]
-    limits = {"workers": 2, "seconds": 60.0, "memory": 2**33}
-    fresh = dict(in_processes(jobs, count, gone, **limits, fresh=True))  # type: ignore[arg-type]
-    assert fresh == dict.fromkeys(jobs, 1)
-    shared = dict(in_processes(jobs, count, gone, **limits))  # type: ignore[arg-type]
-    assert max(shared.values()) > 1
+    two = in_two(seconds=60, memory=2**33)
+    assert dict(two.run(jobs, count, gone, fresh=True)) == dict.fromkeys(jobs, 1)
+    assert max(dict(two.run(jobs, count, gone)).values()) > 1
 
 
 def lost(job: Job, status: Status, reason: str) -> str:
@@ -70,7 +74,7 @@ def test_every_job_has_its_own_end() -> None:
         ("exit", 5), ("add", 1), ("exit", 0), ("signal", signal.SIGSEGV), ("add", 2), ("sleep", 60),
         ("fill", 1000), ("add", 3), ("signal", signal.SIGKILL), ("add", 4),
     ]  # fmt: skip
-    results = dict(in_processes(jobs, work, lost, workers=2, seconds=8, memory=2**30))
+    results = dict(in_two(seconds=8).run(jobs, work, lost))
     assert results == {
         ("exit", 5): "error: the process exited with status 5 in mid-trial",
         ("exit", 0): "error: the process exited with status 0 in mid-trial",
@@ -88,22 +92,23 @@ def test_every_job_has_its_own_end() -> None:
 def test_a_job_that_exits_as_if_all_were_well_is_told_at_once(fresh: bool) -> None:
     """Nobody waits for its limit, and the others go on, each in a process that ends well."""
     jobs = [("exit", 0), *(("add", i) for i in range(6))]
-    results = in_processes(jobs, work, lost, workers=2, seconds=60, memory=2**32, fresh=fresh)
+    results = in_two(seconds=60, memory=2**32).run(jobs, work, lost, fresh=fresh)
     assert dict(results) == {
         ("exit", 0): "error: the process exited with status 0 in mid-trial",
         **{("add", i): f"did add {i}" for i in range(6)},
     }
 
 
-def test_inline_gives_the_same_in_order() -> None:
+def test_without_workers_this_process_gives_the_same_in_order() -> None:
     jobs = [("add", i) for i in range(3)]
-    assert list(inline(jobs, work)) == [(job, f"did add {job[1]}") for job in jobs]
+    here = Local(Limits(workers=0, seconds=1, memory=1))
+    assert list(here.run(jobs, work, lost)) == [(job, f"did add {job[1]}") for job in jobs]
 
 
 def test_leaving_early_stops_the_workers() -> None:
     """A caller that stops reading does not wait for the rest."""
     jobs = [("add", 0), *(("sleep", 60 + i) for i in range(4))]
-    results = in_processes(jobs, work, lost, workers=2, seconds=600, memory=2**32)
+    results = in_two(seconds=600, memory=2**32).run(jobs, work, lost)
     assert next(results) == (("add", 0), "did add 0")
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
@@ -114,10 +119,11 @@ def test_leaving_early_stops_the_workers() -> None:
 def test_workers_of_a_gpu_are_born_for_one_job_and_without_a_limit_of_writable_memory() -> None:
     """CUDA's driver maps more than it holds, and an error of the device stays with its process."""
     jobs = [("process", i) for i in range(3)] + [("limit", 0)]
-    done = dict(in_processes(jobs, work, lost, workers=2, seconds=60, memory=2**30, device="cuda"))
+    done = dict(in_two(seconds=60, device="cuda").run(jobs, work, lost))
     assert done["limit", 0] == str(resource.getrlimit(resource.RLIMIT_DATA)[0])
     assert len({done["process", i] for i in range(3)}) == 3
-    shared = dict(in_processes(jobs, work, lost, workers=1, seconds=60, memory=2**30))
+    with in_two(seconds=60).alone() as one:
+        shared = dict(one.run(jobs, work, lost))
     assert shared["limit", 0] == str(2**30)
     assert len({shared["process", i] for i in range(3)}) == 1
 
@@ -140,12 +146,12 @@ def test_a_long_name_of_the_folder_of_temporary_files_is_no_hindrance(tmp_path: 
     deep = tmp_path / ("x" * 120)
     deep.mkdir()
     code = f"""
-from tests.execution.test_execution import lost, work
-from weightbench.execution import in_processes, warm_up
+from tests.execution.test_execution import in_two, lost, work
+from weightbench.execution import warm_up
 import tempfile
 if __name__ == "__main__":
     warm_up()
-    done = dict(in_processes([("add", 1)], work, lost, workers=1, seconds=60, memory=2**32))
+    done = dict(in_two(60).run([("add", 1)], work, lost))
     assert done == {{("add", 1): "did add 1"}}, done
     assert tempfile.gettempdir() == {str(deep)!r}
 """

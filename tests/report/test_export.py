@@ -15,11 +15,11 @@ from weightbench.cli import main
 from weightbench.errors import StoreError
 from weightbench.records.schema import Record
 from weightbench.records.store import Store
+from weightbench.report.cells import plain
 from weightbench.report.export import (
     BEGIN,
     END,
     between_markers,
-    plain,
     to_csv,
     to_json,
     to_markdown,

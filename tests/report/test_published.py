@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from weightbench.cli import main
-from weightbench.commands.leaderboard import load
 from weightbench.data.cache import data_folder
 from weightbench.errors import DataUnavailable
 from weightbench.records.store import Store
 from weightbench.registry import SUITES
 from weightbench.report.export import between_markers, to_json, to_markdown
 from weightbench.scoring import Board, board, freeze, read_anchors
+from weightbench.submission.boards import load
 from weightbench.training.task import make_task
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import click
 
 from tests.submission.page import PAGE, commands
 from weightbench.cli import main
-from weightbench.submission import BADGES
+from weightbench.submission.badges import BADGES
 from weightbench.submission.manifest import LIMITS
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from tests.submission.made import Folder
 from weightbench.errors import SubmissionError
-from weightbench.evaluation.grid import Limits
+from weightbench.evaluation import PRELOAD
+from weightbench.execution import Limits, Local
 from weightbench.submission.verifying import verify
 
-LIMITS = Limits(workers=1, seconds=60.0, memory=4 * 2**30)
+HERE = Local(Limits(workers=1, seconds=60.0, memory=4 * 2**30), preload=PRELOAD)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and signals")
 
 
@@ -31,7 +32,7 @@ def refused(folder: Folder, says: str, seconds: float = 60.0) -> None:
     evidence = folder.path.with_name("mine.evidence.json")
     evidence.unlink()
     with pytest.raises(SubmissionError, match=says):
-        verify(folder.path, 1, Limits(1, seconds, 4 * 2**30))
+        verify(folder.path, 1, Local(Limits(1, seconds, 4 * 2**30), preload=PRELOAD))
     assert not evidence.exists()
 
 
@@ -40,7 +41,7 @@ def test_what_it_prints_reaches_no_terminal(
 ) -> None:
     shout = 'import os\nos.write(1, b"1st")\nos.write(2, b"1st")\nprint("1st")'
     with_source(folder, shout, 'print("1st")')
-    assert verify(folder.path, 1, LIMITS)[0].badge == "reproduced"
+    assert verify(folder.path, 1, HERE)[0].badge == "reproduced"
     assert "1st" not in "".join(capfd.readouterr())
 
 
@@ -56,7 +57,7 @@ def test_one_that_ends_the_process_is_told(folder: Folder) -> None:
 
 def test_one_that_forks_is_judged_like_any_other(folder: Folder) -> None:
     with_source(folder, "import os\nif os.fork() == 0:\n    os._exit(0)\n")
-    assert verify(folder.path, 1, LIMITS)[0].badge == "reproduced"
+    assert verify(folder.path, 1, HERE)[0].badge == "reproduced"
 
 
 def test_one_that_is_privileged_and_does_not_say_so(folder: Folder) -> None:

@@ -16,11 +16,12 @@ from weightbench.check import check_task, check_weighter
 from weightbench.cli import main
 from weightbench.commands.scaffold import scaffold
 from weightbench.errors import SubmissionError
-from weightbench.evaluation.grid import Limits
+from weightbench.evaluation import PRELOAD
+from weightbench.execution import Limits, Local
 from weightbench.records.store import Store, checksum
-from weightbench.submission import published, read
 from weightbench.submission.bundling import bundle
-from weightbench.submission.published import rule_of
+from weightbench.submission.published import published, rule_of
+from weightbench.submission.reading import read
 from weightbench.submission.verifying import verify
 from weightbench.training.task import make_task
 
@@ -85,8 +86,8 @@ def test_badges_are_earned_and_lost(folder: Folder) -> None:
     assert evidence.badge == "re-scored"
     assert published(board).badges == {"mine.py:Mine": "re-scored"}
     assert published(board, "reproduced").records == ()
-    limits = Limits(workers=2, seconds=100.0, memory=2 * 2**30)
-    evidence, _ = verify(folder.path, rerun=2, limits=limits)
+    here = Local(Limits(workers=2, seconds=100.0, memory=2 * 2**30), preload=PRELOAD)
+    evidence, _ = verify(folder.path, rerun=2, executor=here)
     assert evidence.badge == "reproduced"
     assert [(one.seed, one.identical) for one in evidence.reruns] == [(0, True), (1, True)]
     assert json.loads(path.read_text())["badge"] == "reproduced"

@@ -15,8 +15,9 @@ from tests.alignment.cases import BUILT_IN, Case, built_in
 from tests.shell import TINY, broken
 from tests.training.test_replay import REPLAYED, TASKS, Plain, begun
 from weightbench.alignment import Way
+from weightbench.evaluation import PRELOAD
 from weightbench.evaluation.trial import failed, plan, run_trial
-from weightbench.execution import in_processes
+from weightbench.execution import Limits, Local
 from weightbench.registry import WEIGHTERS
 from weightbench.training.replay import Replay, eager
 from weightbench.training.run import Run
@@ -163,9 +164,8 @@ def test_augmentation_and_order_are_those_of_a_cpu() -> None:
 
 def test_workers_share_a_gpu_and_record_its_peak_memory() -> None:
     trials = plan([TINY], ["l2rw-auto"], range(3), "cuda")
-    done = dict(
-        in_processes(trials, run_trial, failed, workers=2, seconds=300, memory=2**30, device="cuda")
-    )
+    two = Local(Limits(workers=2, seconds=300, memory=2**30), "cuda", PRELOAD)
+    done = dict(two.run(trials, run_trial, failed))
     for trial in trials:
         record = done[trial].record
         assert record.status == "ok", record.reason

@@ -5,38 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from weightbench.check.rules import Finding
-from weightbench.execution import in_processes, inline
+from weightbench.execution import Executor, Limits, Local
 from weightbench.records.schema import Status, Trial
 from weightbench.registry import TASKS, WEIGHTERS, WRAPPERS, is_file_spec
 from weightbench.spec import parse_spec
 
 SECONDS = 60.0  # a check that takes longer than this hangs
-_MEMORY = 4 * 2**30
+HERE = Local(Limits(workers=1, seconds=SECONDS, memory=4 * 2**30))
 
 Kind = str  # "task", "weighter", or "" where only the file can tell
 
 
 def check_isolated(
-    things: Sequence[tuple[Kind, str]],
-    workers: int = 1,
-    seconds: float = SECONDS,
-    memory: int = _MEMORY,
+    things: Sequence[tuple[Kind, str]], executor: Executor = HERE
 ) -> Iterator[tuple[str, list[Finding]]]:
-    """Check (kind, spec) pairs; yields the spec and what was found.
-
-    With 0 workers they are checked in this process, at its risk.
-    """
-    if workers == 0:
-        done = inline(things, _check)
-    else:
-        done = in_processes(
-            things, _check, _lost, workers=workers, seconds=seconds, memory=memory, fresh=True
-        )
-    for (_, spec), findings in done:
+    """Check (kind, spec) pairs; yields the spec and what was found."""
+    for (_, spec), findings in executor.run(things, _check, _lost, fresh=True):
         yield spec, findings
 
 
-def outside(trials: Iterable[Trial]) -> list[tuple[Kind, str]]:
+def not_built_in(trials: Iterable[Trial]) -> list[tuple[Kind, str]]:
     """The (kind, spec) pairs among what ``trials`` need that do not come with weightbench."""
     found: dict[tuple[Kind, str], None] = {}
     for trial in trials:

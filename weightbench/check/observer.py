@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from weightbench.check.rules import broken
 from weightbench.check.surroundings import StepCount
-from weightbench.check.training import Trace, check_weights, judged, judged_on
+from weightbench.check.training import Step, Trace, check_weights, judged, judged_on
 from weightbench.errors import Misuse
 from weightbench.training.batch import Batch
 from weightbench.training.run import Run
@@ -40,15 +40,13 @@ class Observer:
         Raises:
             Broken: a rule was, the first one.
         """
-        run, trace, alive = self.run, Trace([], []), []
+        run, trace, alive = self.run, Trace([]), []
         batches = run.unwatched()  # the engine's own notes would count as growth
         gc.freeze()  # what is there already is not looked at again
         try:
             with StepCount() as count:
                 while run.steps_taken < run.recipe.steps:
-                    weights, index = self._step(batches)
-                    trace.weights.append(weights)
-                    trace.order.append(index)
+                    trace.steps.append(self._step(batches))
                     if run.steps_taken % _BETWEEN_COUNTS == 0:
                         alive.append(_live_bytes())
         finally:
@@ -68,7 +66,7 @@ class Observer:
             self._same("data-unchanged", name, self._data[name], tensor)
         return dataclasses.replace(trace, outputs=outputs)
 
-    def _step(self, batches: Iterator[Batch]) -> tuple[list[float], list[int]]:
+    def _step(self, batches: Iterator[Batch]) -> Step:
         run = self.run
         before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
         batch = _next(batches, run)
@@ -95,7 +93,7 @@ class Observer:
         self._momentum = _momentum(run)
         for name, buffer in run.model.named_buffers():
             self._same("running-statistics", name, expected[name], buffer, tolerance=1e-4)
-        return weights.tolist(), index
+        return Step(index, weights.tolist())
 
     def _buffers_after(self, before: dict[str, Tensor], inputs: Tensor) -> dict[str, Tensor]:
         """Buffers as one pass of the training step leaves them."""

@@ -61,6 +61,16 @@ class Surroundings:
         return findings[:1]
 
 
+def left_alone(check: Callable[[], list[Finding]]) -> list[Finding]:
+    """What ``check`` finds; or what it changed around itself, which is put back."""
+    around = Surroundings()
+    try:
+        findings = check()
+    finally:
+        changed = around.put_back()
+    return changed or findings
+
+
 def _owners() -> Iterator[Any]:
     """Modules and classes that a training runs through."""
     yield from (torch, F, torch.Tensor, nn.Module)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from weightbench.check.rules import Broken, Finding, broken
-from weightbench.check.surroundings import Surroundings
+from weightbench.check.surroundings import left_alone
 from weightbench.check.training import check_outputs, fixed_globals, judging
 from weightbench.data.corruption import describe
 from weightbench.data.dataset import DataSet
@@ -30,12 +30,7 @@ def check_task(task: str | Task) -> list[Finding]:
         What was found, empty for a task that keeps every rule. It stops at the first kind of
         mistake that makes the rest meaningless.
     """
-    around = Surroundings()
-    try:
-        findings = _check(task)
-    finally:
-        changed = around.put_back()
-    return changed or findings
+    return left_alone(lambda: _check(task))
 
 
 def _check(task: str | Task) -> list[Finding]:

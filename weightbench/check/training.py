@@ -19,8 +19,8 @@ from weightbench.errors import (
     LayerwiseUnsupported,
     OverBudget,
     SharedExamples,
+    describe_error,
 )
-from weightbench.evaluation.trial import where
 from weightbench.training.batch import Batch
 from weightbench.training.run import Run
 from weightbench.training.weighter import Weighter
@@ -46,7 +46,7 @@ def judging(rule: str = "runs") -> Iterator[None]:
     except BadSpec as error:
         broken(rule, str(error))
     except (Exception, SystemExit) as error:
-        broken(rule, where(error))
+        broken(rule, describe_error(error))
 
 
 @contextlib.contextmanager
@@ -105,18 +105,24 @@ def check_weights(weights: object, batch: Batch, weighter: Weighter) -> Tensor:
 
 
 @dataclasses.dataclass(frozen=True)
+class Step:
+    """The examples of a step, by their index, and their weights."""
+
+    examples: list[int]
+    weights: list[float]
+
+
+@dataclasses.dataclass(frozen=True)
 class Trace:
     """What a training came to.
 
     Attributes:
-        order: of every step, which examples.
-        weights: of every step, their weights.
+        steps: in order.
         outputs: (n, K), of the judged network on the examples of :func:`judged_on`, or None where
             the training was not followed to its end.
     """
 
-    order: list[list[int]]
-    weights: list[list[float]]
+    steps: list[Step]
     outputs: Tensor | None = None
 
 
@@ -134,19 +140,17 @@ def trace_of(run: Run, steps: int, inputs: Tensor | None = None, watched: bool =
         inputs: see :func:`judged_on`.
         watched: whether the select split is looked at meanwhile.
     """
-    trace = Trace([], [])
+    trace = Trace([])
     for batch in run if watched else run.unwatched():
         weights = check_weights(run.weighter.weigh(batch), batch, run.weighter)
-        trace.order.append(batch.index.tolist())
-        trace.weights.append(weights.tolist())
+        trace.steps.append(Step(batch.index.tolist(), weights.tolist()))
         run.step(weights)
         if inputs is None and run.steps_taken == steps:
             return trace
     if inputs is None:
         return trace
-    run._selection.best = (
-        None  # +select may choose by the select split; here it is to choose the last
-    )
+    # +select may choose by the select split; here it is to choose the last.
+    run._selection.best = None
     return dataclasses.replace(trace, outputs=judged(run, inputs))
 
 

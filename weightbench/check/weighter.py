@@ -15,7 +15,7 @@ from torch import Tensor
 from weightbench.check import trial_task
 from weightbench.check.observer import Observer, check_parameters
 from weightbench.check.rules import Broken, Finding, broken
-from weightbench.check.surroundings import Surroundings
+from weightbench.check.surroundings import left_alone
 from weightbench.check.training import (
     Trace,
     check_weights,
@@ -46,12 +46,7 @@ def check_weighter(weighter: str | Callable[[], Weighter]) -> list[Finding]:
         a finding are left out.
     """
     make = functools.partial(make_weighter, weighter) if isinstance(weighter, str) else weighter
-    around = Surroundings()
-    try:
-        findings = _check(make)
-    finally:
-        changed = around.put_back()
-    return changed or findings
+    return left_alone(lambda: _check(make))
 
 
 def _check(make: Callable[[], Weighter]) -> list[Finding]:
@@ -126,15 +121,14 @@ def _repeated(subject: Subject, first: Trace) -> None:
 
 def _compare(rule: str, first: Trace, again: Trace, skip: int = 0) -> None:
     """See that two trainings are one, but for the ``skip`` steps that one did not show."""
-    orders = zip(first.order[skip:], again.order, strict=False)
-    for step, ((one, other), (examples, others)) in enumerate(
-        zip(zip(first.weights[skip:], again.weights, strict=False), orders, strict=False), skip
-    ):
-        if examples != others:
-            broken(rule, f"batches hold other examples from step {step} on")
-        if one != other:
-            apart = max(abs(a - b) for a, b in zip(one, other, strict=False)) if one else 0
-            broken(rule, f"weights differ from step {step} on, by up to {apart:.3g}")
+    pairs = zip(first.steps[skip:], again.steps, strict=False)
+    for number, (one, other) in enumerate(pairs, skip):
+        if one.examples != other.examples:
+            broken(rule, f"batches hold other examples from step {number} on")
+        if one.weights != other.weights:
+            weights = zip(one.weights, other.weights, strict=False)
+            apart = max((abs(a - b) for a, b in weights), default=0)
+            broken(rule, f"weights differ from step {number} on, by up to {apart:.3g}")
     ends = first.outputs, again.outputs
     if ends[0] is not None and ends[1] is not None and not torch.equal(ends[0], ends[1]):
         broken(rule, "the judged network is another, though all weights are the same")
@@ -148,7 +142,7 @@ def _same_order(subject: Subject, first: Trace) -> None:
         return
     epochs = ours.epochs(ours.recipe.batch_size)
     plain = [batch.index.tolist() for batch in itertools.islice(epochs, _AGAIN)]
-    if first.order[:_AGAIN] != plain:
+    if [step.examples for step in first.steps[:_AGAIN]] != plain:
         broken("batch-order", "the batches are not those that uniform weighting gets")
 
 
@@ -178,7 +172,7 @@ def _permuted(subject: Subject, first: Trace) -> None:
         weights = check_weights(run.weighter.weigh(moved), moved, run.weighter)
     if not torch.equal(before, run.generator.get_state()):
         return  # its draws go by place; which example gets which is chance
-    expected = torch.tensor(first.weights[_MIDDLE])[order]
+    expected = torch.tensor(first.steps[_MIDDLE].weights)[order]
     if not torch.allclose(weights.float(), expected, rtol=1e-3, atol=1e-5):
         apart = (weights.float() - expected).abs().max().item()
         broken("permutation", f"a reordered batch has other weights, by up to {apart:.3g}")
@@ -192,7 +186,7 @@ def _stopped(subject: Subject, first: Trace) -> None:
             run = subject.run()
             run._checkpoint = Checkpoint(path, seconds=0)
             rest = trace_of(run, steps, watched=True)
-    _compare("state", first, rest, skip=_AGAIN - len(rest.order))
+    _compare("state", first, rest, skip=_AGAIN - len(rest.steps))
 
 
 def _unusual_batches(subject: Subject) -> Iterator[Finding]:

@@ -20,10 +20,11 @@ def check(specs: Sequence[str]) -> None:
     Each is trained for some steps on a small task in a process of its own. Every finding names the
     rule, what broke it and how to mend it; docs/rules.md lists them all.
     """
-    from weightbench import execution
+    from weightbench.evaluation import PRELOAD
+    from weightbench.execution import warm_up
 
     things = [(_kind(spec), spec) for spec in dict.fromkeys(specs)]
-    execution.warm_up()
+    warm_up(PRELOAD)
     from weightbench.check.isolated import check_isolated
 
     broken = False

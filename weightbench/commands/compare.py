@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from weightbench.commands.output import say_left_out, wide_console
+
 
 @click.command()
 @click.argument("one", metavar="A")
@@ -15,17 +17,13 @@ def compare(one: str, other: str, runs: str) -> None:
     Each with its 95 % bootstrap interval, the p value of an exact sign-flip test (as it is, and
     after Holm's correction over the tasks) and the number of shared seeds.
     """
-    from rich.console import Console
-
     from weightbench import scoring
+    from weightbench.evaluation.data_today import data_today
     from weightbench.records.store import Store
     from weightbench.report.terminal import print_comparison
 
     records, damaged = Store(runs).records()
-    for damage in damaged:
-        click.echo(f"damaged, left out: {damage}", err=True)
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, 160)  # a pipe has no width to fit
-    comparison = scoring.compare(records, one, other, scoring.published_anchors())
-    print_comparison(comparison, console)
+    say_left_out(damaged)
+    data = data_today(record.trial.task for record in records)
+    comparison = scoring.compare(records, one, other, scoring.published_anchors(), data)
+    print_comparison(comparison, wide_console())

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from weightbench.commands.output import say_left_out
+from weightbench.report.figures import FIGURES
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -17,11 +20,9 @@ if TYPE_CHECKING:
     from weightbench.report.figures.tables import Source
     from weightbench.spec import Value
 
-NAMES = ("imbalance", "weights", "separation", "clean-size", "noise", "confusion", "curves")
-
 
 @click.command()
-@click.argument("name", type=click.Choice(NAMES))
+@click.argument("name", type=click.Choice(list(FIGURES)))
 @click.argument("runs", type=click.Path(file_okay=False), default="runs")
 @click.option("--task", "tasks", multiple=True, help="Only this task; repeatable.")
 @click.option("--weighter", "weighters", multiple=True, help="Only this weighter; repeatable.")
@@ -52,9 +53,8 @@ def plot(
 
     from weightbench.files import write_bytes, write_text
     from weightbench.records.store import Store
-    from weightbench.report.figures import FIGURES
 
-    make_table, draw = FIGURES[name]
+    make_table, draw = FIGURES[name]()
     table = make_table(_source(Store(runs), tasks, weighters))
     write_text(out / f"{name}.csv", table.to_csv(index=False))
     # Names are text, not formulae; and the same table gives the same file.
@@ -74,8 +74,7 @@ def _source(store: Store, tasks: tuple[str, ...], weighters: tuple[str, ...]) ->
     from weightbench.scoring.results import choose
 
     records, damaged = store.records()
-    for damage in damaged:
-        click.echo(f"damaged, left out: {damage}", err=True)
+    say_left_out(damaged)
     counted = choose(records, data_today(r.trial.task for r in records))
     for note in counted.notes:
         click.echo(f"note: {note}", err=True)

@@ -27,9 +27,10 @@ def submit(
     The weighter is checked, and every trial of the suite must be there; then one folder of data is
     written: a manifest, records, predictions and the weighter's source as text. See docs/submit.md.
     """
-    from weightbench import execution
+    from weightbench.evaluation import PRELOAD
+    from weightbench.execution import warm_up
 
-    execution.warm_up()
+    warm_up(PRELOAD)
     from weightbench.records.store import Store
     from weightbench.submission.bundling import About, bundle
 

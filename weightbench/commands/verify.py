@@ -33,15 +33,15 @@ def verify(folder: Path, rerun: int, workers: int, time_limit: float, out: Path 
     computed again, reproduced where K trials were trained again too. Evidence goes to a file; where
     anything is wrong, one line says what, and nothing is written.
     """
-    from weightbench import execution
+    from weightbench.evaluation import PRELOAD
+    from weightbench.execution import Limits, Local, share_of_memory, warm_up
 
     if rerun:
-        execution.warm_up()
-    from weightbench.evaluation.grid import Limits
+        warm_up(PRELOAD)
     from weightbench.submission.verifying import verify as verified
 
-    memory = int(execution.total_memory() * 0.9 / workers)
-    evidence, path = verified(folder, rerun, Limits(workers, time_limit, memory), out)
+    limits = Limits(workers, time_limit, share_of_memory(workers))
+    evidence, path = verified(folder, rerun, Local(limits, preload=PRELOAD), out)
     for note in evidence.notes:
         click.echo(f"note: {note}")
     for one in evidence.reruns:

@@ -6,34 +6,15 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from weightbench.errors import DataUnavailable, ExecutorError, WeightbenchError
-from weightbench.execution import Lost, in_processes, inline
+from weightbench.execution import Executor, Local, Lost
 from weightbench.records.schema import Cost, Record, Status, Trial
 from weightbench.records.store import Damage, Store
-from weightbench.scoring import LOWER, UPPER
+from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
 
-if TYPE_CHECKING:
-    from weightbench.execution.cluster import Cluster
-
-J = TypeVar("J")
 R = TypeVar("R")
-
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """What a trial may use.
-
-    Attributes:
-        workers: processes at once; 0 runs everything in this process, without the other limits.
-        seconds: wall clock of one trial.
-        memory: bytes of data of one worker.
-    """
-
-    workers: int
-    seconds: float
-    memory: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +48,11 @@ def plan_grid(
     """
     from weightbench.evaluation.trial import plan
 
-    anchored = [LOWER, *(w for w in weighters if w not in (LOWER, UPPER)), UPPER]
+    anchored = [
+        LOWER_ANCHOR,
+        *(w for w in weighters if w not in (LOWER_ANCHOR, UPPER_ANCHOR)),
+        UPPER_ANCHOR,
+    ]
     every = plan(dict.fromkeys(tasks), anchored, range(seeds), device)
     planned = {trial.key: trial for trial in every}
     store.create()
@@ -102,9 +87,7 @@ def load_data(grid: Grid) -> None:
             continue
 
 
-def run_grid(
-    grid: Grid, store: Store, limits: Limits, cluster: Cluster | None = None
-) -> Iterator[Record]:
+def run_grid(grid: Grid, store: Store, executor: Executor) -> Iterator[Record]:
     """Run the missing trials; each record is in the store before it is yielded.
 
     Plug-ins that do not come with weightbench are checked first, on this machine; the trials of one
@@ -113,17 +96,16 @@ def run_grid(
     Args:
         grid: what is asked for.
         store: where records go.
-        limits: of a trial.
-        cluster: where trials run; None is this machine.
+        executor: where trials run.
 
     Raises:
         StoreError: the disk refuses.
-        ExecutorError: the cluster cannot run trials.
+        ExecutorError: the executor cannot run trials.
     """
-    from weightbench.check.isolated import outside
+    from weightbench.check.isolated import not_built_in
     from weightbench.evaluation.trial import failed, run_trial
 
-    refused = _refused(grid, limits)
+    refused = _refused(grid, executor)
     trials = []
     for trial in grid.missing:
         reason = refused.get(trial.task) or refused.get(trial.weighter)
@@ -133,62 +115,38 @@ def run_grid(
         outcome = failed(trial, "skipped", reason)
         store.put(outcome.record)
         yield outcome.record
-    fresh = bool(outside(trials))  # strangers share no process
-    if cluster is None:
-        work = functools.partial(run_trial, unfinished=store.unfinished)
-        finished = _on_this_machine(trials, work, failed, limits, fresh)
-    else:
-        root = store.root.resolve() if cluster.shared else None
-        work = functools.partial(run_trial, unfinished=Store(root).unfinished if root else None)
-        finished = _on(cluster, trials, work, failed, limits, fresh, root)
-    for _, outcome in finished:
+    folder = store.root.resolve() if executor.shares_disk else None
+    work = functools.partial(run_trial, unfinished=Store(folder).unfinished if folder else None)
+    fresh = bool(not_built_in(trials))  # plug-ins of others share no process
+    for _, outcome in _finished(executor, trials, work, failed, fresh, folder):
         store.put(outcome.record, outcome.predictions, outcome.weights)
         yield outcome.record
 
 
-def _on_this_machine(
+def _finished(
+    executor: Executor,
     trials: Sequence[Trial],
     work: Callable[[Trial], R],
     lost: Lost[Trial, R],
-    limits: Limits,
-    fresh: bool = False,
-) -> Iterator[tuple[Trial, R]]:
-    if limits.workers == 0:
-        return inline(trials, work)
-    return in_processes(
-        trials,
-        work,
-        lost,
-        workers=limits.workers,
-        seconds=limits.seconds,
-        memory=limits.memory,
-        device=trials[0].device if trials else "cpu",
-        fresh=fresh,
-    )
-
-
-def _on(
-    cluster: Cluster,
-    trials: Sequence[Trial],
-    work: Callable[[Trial], R],
-    lost: Lost[Trial, R],
-    limits: Limits,
     fresh: bool = False,
     shared: Path | None = None,
 ) -> Iterator[tuple[Trial, R]]:
-    from weightbench.evaluation.luggage import Luggage, shipped
+    """Trials as they finish; where they run elsewhere, with the files that they need."""
+    if executor.is_remote:
+        from weightbench.evaluation.remote_files import RemoteFiles, with_files
 
-    luggage = Luggage.pack(trials, shared)
-    there = functools.partial(shipped, work=work, lost=lost, luggage=luggage)
-    return cluster.run(trials, there, lost, seconds=limits.seconds, fresh=fresh)
+        files = RemoteFiles.of(trials, shared)
+        work = functools.partial(with_files, work=work, lost=lost, files=files)
+    return executor.run(trials, work, lost, fresh=fresh)
 
 
-def _refused(grid: Grid, limits: Limits) -> dict[str, str]:
+def _refused(grid: Grid, executor: Executor) -> dict[str, str]:
     """Why each plug-in that breaks a rule is not run, by its spec."""
-    from weightbench.check.isolated import SECONDS, check_isolated, outside
+    from weightbench.check.isolated import SECONDS, check_isolated, not_built_in
 
-    seconds = max(SECONDS, limits.seconds)
-    checked = check_isolated(outside(grid.missing), limits.workers, seconds, limits.memory)
+    limits = executor.limits
+    limits = dataclasses.replace(limits, seconds=max(SECONDS, limits.seconds))
+    checked = check_isolated(not_built_in(grid.missing), Local(limits, preload=executor.preload))
     return {
         spec: f"{findings[0]} (weightbench check {spec} says more)"
         for spec, findings in checked
@@ -210,25 +168,19 @@ def missing_costs(grid: Grid, store: Store) -> list[Trial]:
     return [trial for trial in firsts.values() if trial.key not in known]
 
 
-def run_probes(
-    trials: Sequence[Trial], store: Store, limits: Limits, cluster: Cluster | None = None
-) -> Iterator[Trial | str]:
+def run_probes(trials: Sequence[Trial], store: Store, executor: Executor) -> Iterator[Trial | str]:
     """Probe one after another, nothing else running; yields the trial, or why it has no cost.
-
-    On a cluster they run on one node, all of it reserved.
 
     Raises:
         StoreError: the disk refuses.
     """
-    if cluster is None:
-        alone = dataclasses.replace(limits, workers=min(limits.workers, 1))
-        yield from _kept(_on_this_machine(trials, probe_trial, _no_cost, alone), store)
-    elif trials:
-        try:
-            with cluster.whole_node() as node:
-                yield from _kept(_on(node, trials, probe_trial, _no_cost, limits), store)
-        except ExecutorError as error:
-            yield f"costs were not measured: {error}"
+    if not trials:
+        return
+    try:
+        with executor.alone() as machine:
+            yield from _kept(_finished(machine, trials, probe_trial, _no_cost), store)
+    except ExecutorError as error:
+        yield f"costs were not measured: {error}"
 
 
 def _kept(finished: Iterator[tuple[Trial, Cost | str]], store: Store) -> Iterator[Trial | str]:
@@ -245,7 +197,7 @@ def probe_trial(trial: Trial) -> Cost | str:
     from weightbench.evaluation.cost import probe
 
     try:
-        return probe(trial, LOWER)
+        return probe(trial, LOWER_ANCHOR)
     except (WeightbenchError, RuntimeError, StopIteration) as error:
         return f"{type(error).__name__}: {error}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import importlib.metadata
 import platform
@@ -26,6 +27,11 @@ def provenance(device: str) -> Provenance:
         machine=_machine(device),
         threads=torch.get_num_threads(),
     )
+
+
+def utc_now() -> str:
+    """The time of a record, ISO 8601."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
 @functools.cache

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
 
-from weightbench.errors import BadSpec, Diverged, WeightbenchError
-from weightbench.evaluation.provenance import provenance
+from weightbench.data import SPLITS
+from weightbench.errors import BadSpec, Diverged, WeightbenchError, describe_error
+from weightbench.evaluation.provenance import provenance, utc_now
 from weightbench.records.schema import Record, Status, Training, Trial
 from weightbench.records.store import Predictions, checksum
 from weightbench.records.weights import Weights
@@ -67,7 +66,7 @@ def _fingerprint(task: Task) -> str:
     except WeightbenchError:
         raise
     except Exception as error:
-        raise BadSpec(f"{task.name} cannot be made: {where(error)}") from error
+        raise BadSpec(f"{task.name} cannot be made: {describe_error(error)}") from error
 
 
 def run_trial(trial: Trial, unfinished: Path | None = None) -> Outcome:
@@ -86,8 +85,8 @@ def run_trial(trial: Trial, unfinished: Path | None = None) -> Outcome:
         return failed(trial, "oom", f"out of memory: {str(error) or type(error).__name__}")
     except (Exception, SystemExit) as error:
         if any(sign in str(error) for sign in _OUT_OF_MEMORY):
-            return failed(trial, "oom", where(error))
-        return failed(trial, "error", where(error))
+            return failed(trial, "oom", describe_error(error))
+        return failed(trial, "error", describe_error(error))
 
 
 def failed(trial: Trial, status: Status, reason: str) -> Outcome:
@@ -99,7 +98,7 @@ def failed(trial: Trial, status: Status, reason: str) -> Outcome:
             status=status,
             reason=line,
             provenance=provenance(trial.device),
-            finished=_now(),
+            finished=utc_now(),
         )
     )
 
@@ -127,7 +126,7 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
         status="ok",
         training=_training(run, predictions, weights),
         provenance=provenance(trial.device),
-        finished=_now(),
+        finished=utc_now(),
     )
     return Outcome(record, predictions, weights)
 
@@ -135,13 +134,12 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
 def _training(run: Run, predictions: Predictions, weights: Weights | None) -> Training:
     splits, data = run.splits, run.task.data
     truth = data.labels[splits.test]
-    parts = {name: getattr(splits, name) for name in ("train", "holdout", "select", "test")}
     return Training(
         accuracy=float((predictions["last"] == truth).mean()),
         selected_accuracy=float((predictions["selected"] == truth).mean()),
         chance=1 / data.num_classes,
         realised_noise=splits.corrupted.rate,
-        sizes={name: len(part) for name, part in parts.items()},
+        sizes={part: len(getattr(splits, part)) for part in SPLITS},
         checksums={
             "data": data.sha256,
             "corruption": splits.corrupted.sha256,
@@ -156,18 +154,3 @@ def _training(run: Run, predictions: Predictions, weights: Weights | None) -> Tr
         weights=weights.history[-1] if weights and weights.history else None,
         peak_bytes=torch.cuda.max_memory_allocated() if run.device.type == "cuda" else None,
     )
-
-
-def where(error: BaseException) -> str:
-    """The error in one line, with the innermost line of code that is not a library's."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "site-packages" not in frame.filename and not frame.filename.startswith("<")
-    ]
-    place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

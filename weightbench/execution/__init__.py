@@ -3,20 +3,8 @@
 What a job does is the caller's business: it is a picklable thing, given to an importable function.
 """
 
-from __future__ import annotations
+from weightbench.execution.executor import Executor, Limits
+from weightbench.execution.local import Local
+from weightbench.execution.processes import Lost, share_of_memory, warm_up
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
-
-from weightbench.execution.processes import Lost, in_processes, total_memory, warm_up
-
-J = TypeVar("J")
-R = TypeVar("R")
-
-__all__ = ["Lost", "in_processes", "inline", "total_memory", "warm_up"]
-
-
-def inline(jobs: Sequence[J], work: Callable[[J], R]) -> Iterator[tuple[J, R]]:
-    """Run ``work`` on each job in this process, one after another, without limits."""
-    for job in jobs:
-        yield job, work(job)
+__all__ = ["Executor", "Limits", "Local", "Lost", "share_of_memory", "warm_up"]

@@ -6,11 +6,12 @@ import hashlib
 import json
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import from_json, to_json
 
 from weightbench._version import ENGINE
 from weightbench.errors import RecordError
+from weightbench.records.strict import StrictModel, first_mistake
 
 SCHEMA: Final = 2
 M = TypeVar("M", bound=BaseModel)
@@ -27,11 +28,7 @@ Name = Annotated[str, Field(min_length=1, max_length=300)]
 _SORTED = json.JSONEncoder(sort_keys=True)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Trial(_Model):
+class Trial(StrictModel):
     """One (task, weighter, seed): what is run, and what a record is found again by.
 
     Attributes:
@@ -65,7 +62,7 @@ class Trial(_Model):
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-class Provenance(_Model):
+class Provenance(StrictModel):
     """Where and with what a number was made.
 
     Attributes:
@@ -83,7 +80,7 @@ class Provenance(_Model):
     threads: Count
 
 
-class WeightSummary(_Model):
+class WeightSummary(StrictModel):
     """What a weighter made of the training set in one epoch, over the examples that occurred.
 
     Attributes:
@@ -101,7 +98,7 @@ class WeightSummary(_Model):
     by_class: list[float | None]
 
 
-class Training(_Model):
+class Training(StrictModel):
     """What happened in a training run.
 
     Attributes:
@@ -139,7 +136,7 @@ class Training(_Model):
     peak_bytes: Count | None = None
 
 
-class Record(_Model):
+class Record(StrictModel):
     """The result of one trial, failed or not.
 
     Attributes:
@@ -173,7 +170,7 @@ class Record(_Model):
         return self
 
 
-class Cost(_Model):
+class Cost(StrictModel):
     """What a step costs beside a uniform step, measured alternately in one process, alone.
 
     Attributes:
@@ -236,9 +233,7 @@ def _read(model: type[M], text: str | bytes) -> M:
         if seal != _seal(fields):
             raise RecordError("sha256: not the checksum of what the file holds")
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordError(f"{where}: {first['msg']}") from None
+        raise RecordError(first_mistake(error)) from None
     except ValueError as error:
         raise RecordError(f"the file: {error}") from None
     return content

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from weightbench.data import SPLITS
 from weightbench.errors import DataUnavailable, UnknownName, WeightbenchError
-from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite
+from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite, is_file_spec
 from weightbench.spec import Value, defaults_of, parse_spec, suggest
 from weightbench.training.task import Splits, Task, make_task
-from weightbench.training.weighter import make_weighter
+from weightbench.training.weighter import layers_of, make_weighter
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ def card(text: str) -> Card:
     if name in WRAPPERS.names():
         cls, _ = WRAPPERS.get(name)
         return _class_card(f"+{name}", cls, skip=1)
-    if name in WEIGHTERS.names() or ".py:" in name:
+    if name in WEIGHTERS.names() or is_file_spec(name):
         return weighter_card(text)
     known = [*TASKS.names(), *WEIGHTERS.names(), *WRAPPERS.names(), *SUITES.names()]
     raise UnknownName(f"nothing is called {name!r}.{suggest(name, known)}")
@@ -59,7 +60,7 @@ def cards_of(tasks: Iterable[str], weighters: Iterable[str]) -> dict[str, Card]:
     cards = {}
     for name in (*tasks, *weighters):
         try:
-            if ".py:" not in name:
+            if not is_file_spec(name):
                 cards[name] = task_card(make_task(name)) if name in tasks else weighter_card(name)
         except WeightbenchError:
             continue  # from another installation: its records speak for it
@@ -89,7 +90,7 @@ def _realised(task: Task, splits: Splits) -> dict[str, str]:
     """What a task comes to on its data."""
     data = task.data
     count = sum(p.numel() for p in task.build_model(0).parameters())
-    sizes = {part: len(getattr(splits, part)) for part in ("train", "holdout", "select", "test")}
+    sizes = {part: len(getattr(splits, part)) for part in SPLITS}
     return {
         "data": f"{data.name}, {len(data.labels)} examples of shape {data.shape}, "
         f"{data.num_classes} classes",
@@ -101,10 +102,8 @@ def _realised(task: Task, splits: Splits) -> dict[str, str]:
 
 def weighter_card(name: str) -> Card:
     """Docstring, parameters and source file of a weighter, and what is wrapped around it."""
-    weighter = make_weighter(name)
-    while hasattr(weighter, "inner"):
-        weighter = weighter.inner
-    made = _class_card(name, type(weighter), skip=0)
+    *_, innermost = layers_of(make_weighter(name))
+    made = _class_card(name, type(innermost), skip=0)
     around = "".join(f"+{wrapper.name}" for wrapper in parse_spec(name).wrappers)
     return dataclasses.replace(made, facts={**made.facts, **({"around": around} if around else {})})
 

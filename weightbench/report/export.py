@@ -1,4 +1,4 @@
-"""A leaderboard as Markdown, CSV, JSON and plain text."""
+"""A leaderboard as Markdown, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from weightbench.errors import StoreError
+from weightbench.report.cells import (
+    badge_head,
+    badge_texts,
+    cost_texts,
+    letters_of,
+    plain,
+    sections,
+    skill_text,
+)
 from weightbench.scoring import Board, Interval, Row
 
 BEGIN, END = "<!-- board: begin -->", "<!-- board: end -->"
@@ -20,31 +29,6 @@ _COLUMNS = (
     "accuracy", "accuracy_low", "accuracy_high", "skill", "skill_low", "skill_high",
     "time", "flops", "memory",
 )  # fmt: skip
-
-
-def sections(board: Board) -> list[tuple[str, list[Row]]]:
-    """Titles and rows of the two parts of every table; an empty part is left out."""
-    parts = [
-        (title, [row for row in board.rows if row.used_holdout == used])
-        for title, used in (("noisy data only", False), ("with clean data", True))
-    ]
-    return [(title, rows) for title, rows in parts if rows]
-
-
-def to_text(boards: Sequence[Board]) -> str:
-    """What the terminal shows, without colours."""
-    from rich.console import Console
-
-    from weightbench.report.terminal import print_boards
-
-    out = io.StringIO()
-    print_boards(boards, Console(file=out, width=200))
-    return out.getvalue()
-
-
-def letters_of(board: Board) -> list[str]:
-    """Short names of the tasks, for the heads of narrow columns: A to Z, then AA."""
-    return [chr(ord("A") + i % 26) * (1 + i // 26) for i in range(len(board.tasks))]
 
 
 def to_markdown(boards: Sequence[Board]) -> str:
@@ -177,39 +161,6 @@ def _cells(row: Row, board: Board) -> list[str]:
     ]
 
 
-def skill_text(row: Row, board: Board) -> str:
-    """Skill with its interval, and how many tasks it covers where some are missing."""
-    if row.skill is None:
-        return ""
-    mean, low, high = (fixed(v, 2) for v in (row.skill.mean, row.skill.low, row.skill.high))
-    text = f"{mean} [{low}, {high}]"
-    covered, of = board.covered(row), len(board.anchors)
-    return text if board.whole(row) else f"{text}, {covered}/{of} tasks"
-
-
-def fixed(value: float, digits: int) -> str:
-    """A number with so many digits after the point, and no sign before a zero."""
-    return f"{round(value, digits) + 0.0:.{digits}f}"
-
-
-def badge_head(board: Board) -> list[str]:
-    """The title of the column of badges, where submissions are shown."""
-    return ["badge"] if board.badges else []
-
-
-def badge_texts(row: Row, board: Board) -> list[str]:
-    """How far a submitted row was verified; empty for a row that is nobody's submission."""
-    return [board.badges.get(row.weighter, "")] if board.badges else []
-
-
-def cost_texts(row: Row) -> list[str]:
-    """Time, FLOPs and memory over uniform's; empty where unknown."""
-    if row.cost is None:
-        return ["", "", ""]
-    flops = f"{row.cost.flops:.2f}" if row.cost.flops is not None else ""
-    return [f"{row.cost.time:.2f}", flops, f"{row.cost.memory:.2f}"]
-
-
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
@@ -217,8 +168,3 @@ def _line(cells: Sequence[str]) -> str:
 def _escaped(text: str) -> str:
     """Text that Markdown shows as it is."""
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", html.escape(plain(text)))
-
-
-def plain(text: str) -> str:
-    """``text`` in one line, without characters that steer a terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

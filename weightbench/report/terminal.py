@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from weightbench.report.export import (
+from weightbench.report.cells import (
     badge_head,
     badge_texts,
     cost_texts,
@@ -26,6 +27,13 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         if board.title:
             console.print("\n" * bool(i) + f"[bold]{_text(board.title)}[/]: {_text(board.about)}\n")
         print_board(board, console)
+
+
+def to_text(boards: Sequence[Board]) -> str:
+    """What the terminal shows, without colours."""
+    out = io.StringIO()
+    print_boards(boards, Console(file=out, width=200))
+    return out.getvalue()
 
 
 def print_board(board: Board, console: Console) -> None:

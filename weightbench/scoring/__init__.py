@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from weightbench.scoring.anchors import (
-    LOWER,
-    UPPER,
     Anchor,
     freeze,
     published_anchors,
@@ -17,8 +15,6 @@ from weightbench.scoring.significance import ENOUGH_SEEDS
 
 __all__ = [
     "ENOUGH_SEEDS",
-    "LOWER",
-    "UPPER",
     "Anchor",
     "Board",
     "Cell",

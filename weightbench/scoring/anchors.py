@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from weightbench.errors import RecordError
 from weightbench.records.schema import Count, Hex, Record, Share
+from weightbench.records.strict import StrictModel, first_mistake
+from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
 from weightbench.scoring.results import Samples, Vector, chances, choose, samples
 
-LOWER, UPPER = "uniform", "oracle"
 LEAST_GAP = 0.03  # between the anchors, for a task to tell anything
 LEAST_GAP_ERRORS = 5
 
 
-class Anchor(BaseModel):
+class Anchor(StrictModel):
     """The anchors of one version of one task.
 
     Attributes:
@@ -30,8 +31,6 @@ class Anchor(BaseModel):
         seeds: that both were trained on.
         error: standard error of the gap, over seeds.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     fingerprint: Hex
     lower: Share
@@ -50,14 +49,12 @@ class Anchor(BaseModel):
         return self.upper - self.lower
 
     @property
-    def tells(self) -> bool:
+    def is_informative(self) -> bool:
         """Whether the gap is wide enough, and known well enough, for skill to mean something."""
         return self.gap >= LEAST_GAP and self.gap >= LEAST_GAP_ERRORS * self.error
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _File(StrictModel):
     schema_version: Literal[1] = 1
     tasks: dict[str, Anchor]
 
@@ -70,7 +67,7 @@ def own_anchors(by_name: Samples, chance: Mapping[str, float]) -> dict[str, Anch
 
 
 def _anchor(by_name: Samples, task: str, chance: float) -> Anchor | None:
-    lower, upper = by_name.get((task, LOWER)), by_name.get((task, UPPER))
+    lower, upper = by_name.get((task, LOWER_ANCHOR)), by_name.get((task, UPPER_ANCHOR))
     if lower is None or upper is None or lower.failed.all() or upper.failed.all():
         return None
     low = {s: a for s, a, f in zip(lower.seeds, lower.accuracy, lower.failed, strict=True) if not f}
@@ -99,15 +96,17 @@ def freeze(records: Iterable[Record]) -> tuple[str, list[str]]:
     refused = [
         f"{task}: left out, {describe(found[task]) if task in found else 'oracle is not above'}"
         for task in tasks
-        if task not in found or not found[task].tells
+        if task not in found or not found[task].is_informative
     ]
-    admitted = {task: found[task] for task in tasks if task in found and found[task].tells}
+    admitted = {task: found[task] for task in tasks if task in found and found[task].is_informative}
     return _File(tasks=admitted).model_dump_json(indent=1) + "\n", refused
 
 
-def telling(anchors: Mapping[str, Anchor]) -> dict[str, Anchor]:
-    """Those that tell; all of them where none does, for skill that says little beats none."""
-    return {task: anchor for task, anchor in anchors.items() if anchor.tells} or dict(anchors)
+def informative(anchors: Mapping[str, Anchor]) -> dict[str, Anchor]:
+    """Those that are informative; all where none is, for skill that says little beats none."""
+    return {task: anchor for task, anchor in anchors.items() if anchor.is_informative} or dict(
+        anchors
+    )
 
 
 def describe(anchor: Anchor) -> str:
@@ -123,9 +122,10 @@ def read_anchors(path: Path) -> dict[str, Anchor]:
     """
     try:
         return _File.model_validate_json(path.read_bytes()).tasks
-    except (OSError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise RecordError(f"{path} holds no anchors: {reason}") from error
+    except OSError as error:
+        raise RecordError(f"{path} holds no anchors: {error}") from error
+    except ValidationError as error:
+        raise RecordError(f"{path} holds no anchors: {first_mistake(error)}") from error
 
 
 def published_anchors() -> dict[str, Anchor]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from weightbench.records.schema import Cost, Record
-from weightbench.scoring.anchors import LOWER, UPPER, Anchor, describe, own_anchors, telling
+from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
+from weightbench.scoring.anchors import Anchor, describe, informative, own_anchors
 from weightbench.scoring.costs import cost_ratios
 from weightbench.scoring.entries import Board, Cell, CostRatios, Row
 from weightbench.scoring.resampling import bootstrap, interval
@@ -39,7 +40,7 @@ def board(
     kept = [r for r in kept if r.trial.task in tasks]
     by_name, anchors, notes = anchored(kept, frozen or {})
     known = {task: anchors[task] for task in tasks if task in anchors}
-    anchors = telling(known)
+    anchors = informative(known)
     notes = chosen.notes + notes
     notes += _warnings(by_name, tasks, known)
     rows = _rows(by_name, tasks, anchors, cost_ratios(costs, kept, tasks))
@@ -60,43 +61,66 @@ def anchored(
         for task in sorted(fingerprints)
         if task in frozen and task not in valid
     ]
-    counted = telling({**valid, **own})
+    counted = informative({**valid, **own})
     if used := [task for task in own if task in counted]:
         which = "" if not valid else f" on {', '.join(used)}"
-        notes.append(f"anchors are this run's own {LOWER} (skill 0) and {UPPER} (skill 1){which}")
+        own_ones = f"{LOWER_ANCHOR} (skill 0) and {UPPER_ANCHOR} (skill 1)"
+        notes.append(f"anchors are this run's own {own_ones}{which}")
     return by_name, {**valid, **own}, notes
 
 
 def _warnings(by_name: Samples, tasks: Sequence[str], known: Mapping[str, Anchor]) -> list[str]:
-    notes, anchors = [], telling(known)
-    present = {task for task, _ in by_name}
-    for task in tasks:
-        if task not in present:
-            notes.append(f"{task}: no records")
-        elif task not in known:
-            notes.append(f"{task}: no skill, for it needs {LOWER} below {UPPER} as anchors")
-        elif task not in anchors:
-            notes.append(f"{task}: {describe(known[task])}, too little for skill")
-        elif not anchors[task].tells:
-            notes.append(f"{task}: {describe(anchors[task])}; skill says little there")
+    """What a reader must know of tasks, seeds, gaps and failures; ``known`` are all anchors."""
+    anchors, present = informative(known), {task for task, _ in by_name}
+    notes = [
+        *(_about_task(task, task in present, known.get(task), task in anchors) for task in tasks),
+        _about_seeds(by_name, anchors),
+        _about_gaps(by_name, anchors),
+        _about_failures(by_name),
+    ]
+    return [note for note in notes if note]
+
+
+def _about_task(task: str, present: bool, anchor: Anchor | None, counts: bool) -> str | None:
+    """Why a task gives no skill, or little; ``counts`` says whether its anchors are used."""
+    if not present:
+        return f"{task}: no records"
+    if anchor is None:
+        return f"{task}: no skill, for it needs {LOWER_ANCHOR} below {UPPER_ANCHOR} as anchors"
+    if not counts:
+        return f"{task}: {describe(anchor)}, too little for skill"
+    if not anchor.is_informative:
+        return f"{task}: {describe(anchor)}; skill says little there"
+    return None
+
+
+def _about_seeds(by_name: Samples, anchors: Mapping[str, Anchor]) -> str | None:
+    """Whether there are seeds enough to tell anybody apart."""
     fewest = min((len(sample.seeds) for sample in by_name.values()), default=ENOUGH_SEEDS)
-    ranked = _ranked(by_name, anchors)
-    needed = too_few(len(ranked), len(anchors), fewest)
     if fewest < ENOUGH_SEEDS:
-        notes.append(f"fewer than {ENOUGH_SEEDS} seeds somewhere: too few to tell methods apart")
-    elif needed and anchors:
-        notes.append(
-            f"{fewest} seeds on {len(anchors)} tasks are too few to tell any of {len(ranked)} "
+        return f"fewer than {ENOUGH_SEEDS} seeds somewhere: too few to tell methods apart"
+    ranked = len(_ranked(by_name, anchors))
+    needed = too_few(ranked, len(anchors), fewest)
+    if needed and anchors:
+        return (
+            f"{fewest} seeds on {len(anchors)} tasks are too few to tell any of {ranked} "
             f"weighters apart, however far apart they are: that takes {needed} seeds"
         )
+    return None
+
+
+def _about_gaps(by_name: Samples, anchors: Mapping[str, Anchor]) -> str | None:
+    """Who lacks a task."""
     partly = {w for _, w in by_name if any((task, w) not in by_name for task in anchors)}
-    if partly:
-        who = ", ".join(sorted(partly)) if len(partly) < 4 else f"{len(partly)} weighters"
-        notes.append(f"{who}: not on every task, so no place; skill is a mean over fewer tasks")
+    if not partly:
+        return None
+    who = ", ".join(sorted(partly)) if len(partly) < 4 else f"{len(partly)} weighters"
+    return f"{who}: not on every task, so no place; skill is a mean over fewer tasks"
+
+
+def _about_failures(by_name: Samples) -> str | None:
     failures = sum(int(sample.failed.sum()) for sample in by_name.values())
-    if failures:
-        notes.append(f"{failures} failed trials count as chance level")
-    return notes
+    return f"{failures} failed trials count as chance level" if failures else None
 
 
 def _rows(

@@ -9,13 +9,13 @@ import numpy as np
 
 from weightbench.errors import UnknownName
 from weightbench.records.schema import Record
-from weightbench.scoring.anchors import Anchor, telling
+from weightbench.scoring.anchors import Anchor, informative
 from weightbench.scoring.board import anchored
 from weightbench.scoring.entries import Interval
 from weightbench.scoring.resampling import bootstrap, interval
 from weightbench.scoring.results import Samples, Vector, choose
 from weightbench.scoring.significance import ENOUGH_SEEDS, LEVEL, holm, sign_flip
-from weightbench.scoring.standing import Pairs
+from weightbench.scoring.standing import PairedSkill
 from weightbench.spec import suggest
 
 
@@ -89,7 +89,7 @@ def compare(
     found = [_on_task(by_name, task, one, other) for task in tasks]
     adjusted = holm([difference.p for difference in found])
     by_task = [dataclasses.replace(d, holm=p) for d, p in zip(found, adjusted, strict=True)]
-    scored = telling({task: anchors[task] for task in tasks if task in anchors})
+    scored = informative({task: anchors[task] for task in tasks if task in anchors})
     overall = _overall(by_name, scored, one, other) if scored else None
     return Comparison(one, other, tuple(by_task), overall, (*chosen.notes, *notes))
 
@@ -131,7 +131,7 @@ def _overall(by_name: Samples, anchors: Mapping[str, Anchor], one: str, other: s
         ones.append(first.mean())
         others.append(second.mean())
         draws.append(bootstrap(first - second, task))
-    parts, fewest = Pairs((one, other), by_name, anchors).parts(one, other)
+    parts, fewest = PairedSkill((one, other), by_name, anchors).differences(one, other)
     mean = float(np.mean(ones) - np.mean(others))
     p = sign_flip(parts)
     return Difference(

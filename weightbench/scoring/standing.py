@@ -22,7 +22,7 @@ class Standing:
     ties: tuple[str, ...]
 
 
-class Pairs:
+class PairedSkill:
     """Skill of several weighters on every (task, seed), so that any two can be paired."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Pairs:
             columns = [place[i, int(seed)] for seed in sample.seeds]
             self.skill[weighter][columns] = anchors[task].skill(sample.accuracy)
 
-    def parts(self, one: str, other: str) -> tuple[Vector, int]:
+    def differences(self, one: str, other: str) -> tuple[Vector, int]:
         """What each shared (task, seed) adds to the difference in skill; fewest seeds of a task."""
         differences = self.skill[one] - self.skill[other]
         shared = ~np.isnan(differences)
@@ -71,9 +71,9 @@ def standings(
     seed) pairs, stays below .05 after Holm's correction over all pairs of entries. Where a task has
     fewer than 6 shared seeds, nothing is told apart.
     """
-    pairs = Pairs(weighters, by_name, anchors)
+    pairs = PairedSkill(weighters, by_name, anchors)
     duels = list(itertools.combinations(weighters, 2))
-    parts = [pairs.parts(one, other) for one, other in duels]
+    parts = [pairs.differences(one, other) for one, other in duels]
     adjusted = holm([sign_flip(part) if n >= ENOUGH_SEEDS else 1.0 for part, n in parts])
     beaten_by: dict[str, int] = dict.fromkeys(weighters, 0)
     beats: dict[str, int] = dict.fromkeys(weighters, 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from weightbench.check.isolated import check_isolated
-from weightbench.errors import StoreError
 from weightbench.evaluation.trial import plan
+from weightbench.files import write_folder
 from weightbench.records.schema import Cost, Record, Trial, write
 from weightbench.records.store import Store, pack
 from weightbench.registry import SUITES
@@ -71,12 +70,12 @@ def bundle(weighter: str, store: Store, about: About, suite: str, out: Path) -> 
     contents = _contents(spec, records, _costs(records, store), store, about, suite)
     with tempfile.TemporaryDirectory() as place:
         made = Path(place) / about.name
-        _write(made, contents)
+        write_folder(made, contents)
         submission = read(made)
         examine(submission)
         others = [other for other in runs(store) if other[0] != spec]
         refuse_copies(submission, neighbours(folder) + others)
-    _publish(folder, contents)
+    write_folder(folder, contents)
     return folder
 
 
@@ -181,21 +180,3 @@ def _contents(
     }
     manifest = model_of(Manifest, fields, MANIFEST)
     return {MANIFEST: manifest.model_dump_json(indent=1).encode() + b"\n", **contents}
-
-
-def _publish(folder: Path, contents: dict[str, bytes]) -> None:
-    """The whole folder at its place, or nothing."""
-    half = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    try:
-        _write(half, contents)
-        half.rename(folder)
-    except OSError as error:
-        raise StoreError(f"cannot write {folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
-
-
-def _write(folder: Path, contents: dict[str, bytes]) -> None:
-    folder.mkdir(parents=True)
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)

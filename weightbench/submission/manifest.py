@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from weightbench._version import __version__
 from weightbench.records.schema import Count, Hex, Name, Provenance, Share
-
-Badge = Literal["self-reported", "re-scored", "reproduced"]
-BADGES: tuple[Badge, ...] = ("self-reported", "re-scored", "reproduced")  # the weakest first
+from weightbench.records.strict import StrictModel
+from weightbench.submission.badges import Badge
 
 MANIFEST, RECORDS, PREDICTIONS, SOURCE = (
     "manifest.json", "records.json", "predictions.npz", "weighter.txt",
@@ -31,11 +30,7 @@ FileSpec = Annotated[
 ]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Claim(_Strict):
+class Claim(StrictModel):
     """The version of a task that was trained on.
 
     Attributes:
@@ -47,7 +42,7 @@ class Claim(_Strict):
     data: Hex
 
 
-class Manifest(_Strict):
+class Manifest(StrictModel):
     """What is submitted, by whom, and the checksums that hold the folder together.
 
     Attributes:
@@ -74,7 +69,7 @@ class Manifest(_Strict):
     files: dict[Name, Hex]
 
 
-class Rerun(_Strict):
+class Rerun(StrictModel):
     """A trial that was trained again.
 
     Attributes:
@@ -96,7 +91,7 @@ class Rerun(_Strict):
     noise: str
 
 
-class Evidence(_Strict):
+class Evidence(StrictModel):
     """What a verification found; it holds for one manifest alone.
 
     Attributes:

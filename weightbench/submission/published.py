@@ -12,8 +12,9 @@ from pathlib import Path
 
 from weightbench.errors import SubmissionError
 from weightbench.records.schema import Cost, Record
-from weightbench.report.export import plain
-from weightbench.submission.manifest import BADGES, LIMITS, MANIFEST, SOURCE, Badge, Evidence
+from weightbench.report.cells import plain
+from weightbench.submission.badges import BADGES, Badge
+from weightbench.submission.manifest import LIMITS, MANIFEST, SOURCE, Evidence
 from weightbench.submission.reading import Submission, read
 from weightbench.submission.safe import content_of, json_of, model_of
 
@@ -26,19 +27,19 @@ class Published:
         records: of all that are shown.
         costs: likewise.
         badges: by weighter.
-        told: what the contributor says, likewise.
+        texts: what the contributor says, likewise.
         damaged: those that cannot be read, each with the reason.
     """
 
     records: tuple[Record, ...]
     costs: tuple[Cost, ...]
     badges: dict[str, Badge]
-    told: dict[str, Told]
+    texts: dict[str, AuthorText]
     damaged: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
+class AuthorText:
     """A submission in the words of its contributor, which anybody shows as text and escapes."""
 
     rule: str
@@ -59,7 +60,7 @@ def published(folder: Path, least: Badge = "self-reported") -> Published:
     records: list[Record] = []
     costs: list[Cost] = []
     badges: dict[str, Badge] = {}
-    told: dict[str, Told] = {}
+    texts: dict[str, AuthorText] = {}
     damaged: list[str] = []
     taken: set[str] = set()
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -77,23 +78,23 @@ def published(folder: Path, least: Badge = "self-reported") -> Published:
             continue
         if BADGES.index(badge) >= BADGES.index(least):
             badges[weighter] = badge
-            told[weighter] = _told(submission, badge)
+            texts[weighter] = _author_text(submission, badge)
             records += submission.records
             costs += submission.costs
-    return Published(tuple(records), tuple(costs), badges, told, tuple(damaged))
+    return Published(tuple(records), tuple(costs), badges, texts, tuple(damaged))
 
 
-def _told(submission: Submission, badge: Badge) -> Told:
-    said = submission.manifest
+def _author_text(submission: Submission, badge: Badge) -> AuthorText:
+    manifest = submission.manifest
     facts = {
         "badge": badge,
-        "paper": said.paper,
-        "code": said.code,
-        "contact": said.contact,
-        "source": f"submissions/{said.name}/{SOURCE}",
-        "suite": said.suite,
+        "paper": manifest.paper,
+        "code": manifest.code,
+        "contact": manifest.contact,
+        "source": f"submissions/{manifest.name}/{SOURCE}",
+        "suite": manifest.suite,
     }
-    return Told(rule_of(submission.source, said.weighter), facts)
+    return AuthorText(rule_of(submission.source, manifest.weighter), facts)
 
 
 def rule_of(source: bytes, weighter: str) -> str:

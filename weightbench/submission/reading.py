@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from weightbench.data import SPLITS
 from weightbench.errors import RecordError
 from weightbench.records.schema import Cost, Record, Training, Trial, read_cost, read_record
 from weightbench.records.store import Predictions, checksum
@@ -33,7 +34,6 @@ from weightbench.submission.safe import (
 
 TRIALS = 2000
 _CHECKSUMS = {"data", "corruption", "splits"}
-_SIZES = {"train", "holdout", "select", "test"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,13 +125,13 @@ def _check_belonging(manifest: Manifest, made: Sequence[Record | Cost]) -> None:
         if name in seen:
             refuse(f"{where}: there twice")
         seen.add(name)
-    if len({_code(one.trial) for one in made}) > 1:
+    if len({_made_with(one.trial) for one in made}) > 1:
         refuse(f"{RECORDS}: made with more than one version of weightbench, or on two devices")
     if len({one.provenance.commit for one in made}) > 1:
         refuse(f"{RECORDS}: made at more than one commit; run all trials with one")
 
 
-def _code(trial: Trial) -> tuple[int, str, bool]:
+def _made_with(trial: Trial) -> tuple[int, str, bool]:
     return trial.engine, trial.device, trial.privileged
 
 
@@ -143,7 +143,7 @@ def _check_record(manifest: Manifest, record: Record) -> None:
     training = record.training
     if training is None:
         return
-    if set(training.checksums) != _CHECKSUMS or set(training.sizes) != _SIZES:
+    if set(training.checksums) != _CHECKSUMS or set(training.sizes) != set(SPLITS):
         refuse(f"{where}: checksums or sizes are not those of a training")
     if training.checksums["data"] != manifest.tasks[record.trial.task].data:
         refuse(f"{where}: trained on other data than the manifest names")

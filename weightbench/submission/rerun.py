@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from weightbench.evaluation.trial import Outcome, failed, run_trial
-from weightbench.execution import in_processes
+from weightbench.execution import Executor
 from weightbench.records.schema import Record, Status, Trial
 from weightbench.records.store import Predictions
 from weightbench.scoring import published_anchors
@@ -24,9 +24,7 @@ _DEVIATIONS = 3
 Job = tuple[Trial, str]
 
 
-def train_again(
-    submission: Submission, k: int, *, workers: int, seconds: float, memory: int
-) -> list[Rerun]:
+def train_again(submission: Submission, k: int, executor: Executor) -> list[Rerun]:
     """Train ``k`` trials, drawn where nobody can foresee them, and compare.
 
     On the machine they were made on, predictions come out the same. Elsewhere rounding differs, and
@@ -43,7 +41,7 @@ def train_again(
     with tempfile.TemporaryDirectory(prefix="weightbench-") as folder:
         (Path(folder) / name).write_bytes(submission.source)
         jobs: list[Job] = [(record.trial, folder) for record in chosen]
-        done = in_processes(jobs, _again, _lost, workers=workers, seconds=seconds, memory=memory)
+        done = executor.run(jobs, _again, _lost)
         found = [_compared(submission, by_key[trial.key], outcome) for (trial, _), outcome in done]
     return sorted(found, key=lambda rerun: (rerun.task, rerun.seed))
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from weightbench.errors import SubmissionError
-from weightbench.report.export import plain
+from weightbench.records.strict import first_mistake
+from weightbench.report.cells import plain
 
 _PILED = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{3}")
 M = TypeVar("M", bound=BaseModel)
@@ -141,8 +142,7 @@ def model_of(kind: type[M], fields: Mapping[str, Any], what: str) -> M:
     try:
         return kind.model_validate_json(json.dumps(fields))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        refuse(f"{what}: {'.'.join(map(str, first['loc']))[:120]}: {first['msg']}")
+        refuse(f"{what}: {first_mistake(error)}")
 
 
 def check_time(text: str, what: str) -> None:

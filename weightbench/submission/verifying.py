@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import datetime
 from pathlib import Path
 
 from weightbench.errors import SubmissionError
-from weightbench.evaluation.grid import Limits
-from weightbench.evaluation.provenance import provenance
+from weightbench.evaluation import PRELOAD
+from weightbench.evaluation.provenance import provenance, utc_now
+from weightbench.execution import Executor, Limits, Local
 from weightbench.files import write_text
+from weightbench.submission.badges import Badge
 from weightbench.submission.examining import examine, neighbours, refuse_copies
-from weightbench.submission.manifest import Badge, Evidence
+from weightbench.submission.manifest import Evidence
 from weightbench.submission.published import evidence_path
 from weightbench.submission.reading import Submission, read
 
-_LIMITS = Limits(workers=1, seconds=3600.0, memory=4 * 2**30)
+_HERE = Local(Limits(workers=1, seconds=3600.0, memory=4 * 2**30), preload=PRELOAD)
 
 
 def verify(
-    folder: Path, rerun: int = 0, limits: Limits = _LIMITS, out: Path | None = None
+    folder: Path, rerun: int = 0, executor: Executor = _HERE, out: Path | None = None
 ) -> tuple[Evidence, Path]:
     """Re-score a submission, train ``rerun`` of its trials again, and write down what was found.
 
     Args:
         folder: of the submission.
         rerun: how many trials to train again, which runs the contributor's code.
-        limits: of those trainings.
+        executor: of those trainings.
         out: the evidence file; beside the folder, ``NAME.evidence.json``, where not given.
 
     Returns:
@@ -45,10 +46,7 @@ def verify(
 
         if unscored:
             raise SubmissionError(unscored[0])
-        reruns = train_again(
-            submission, rerun,
-            workers=limits.workers, seconds=limits.seconds, memory=limits.memory,
-        )  # fmt: skip
+        reruns = train_again(submission, rerun, executor)
         badge = "reproduced"
     evidence = Evidence(
         submission=submission.digest,
@@ -56,7 +54,7 @@ def verify(
         notes=[*unscored, *_remarks(submission)],
         reruns=reruns,
         provenance=provenance(submission.records[0].trial.device if reruns else "cpu"),
-        checked=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        checked=utc_now(),
     )
     path = out or evidence_path(folder)
     write_text(path, evidence.model_dump_json(indent=1) + "\n")

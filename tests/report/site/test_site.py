@@ -16,9 +16,9 @@ from tests.generated import anchored, cost, record, records, spread
 from weightbench.report.cards import cards_of
 from weightbench.report.site import render
 from weightbench.report.site.pictures import matrix_png, scatter
-from weightbench.report.site.sweep import moving, sweep
+from weightbench.report.site.sweep import sweep
+from weightbench.report.sweeps import moving
 from weightbench.scoring import Board, board
-from weightbench.spec import Value
 from weightbench.training.task import make_task
 
 HOSTILE = '<img src=x onerror="alert(1)"></script><script>alert(2)</script>{{7*7}}'
@@ -201,21 +201,6 @@ def test_tasks_that_differ_in_a_number_are_drawn_against_it() -> None:
     assert sorted(shown) == sorted(["oracle", "partly", "uniform", HOSTILE[:27] + "…"])
     assert "<script>alert" not in page
     assert "ratio=0.9: 0." in page
-
-
-@pytest.mark.parametrize(
-    "tasks",
-    [
-        {},
-        {"a-v0": {"ratio": 0.9}},
-        {"a-v0[ratio=0.9]": {"ratio": 0.9}, "b-v0": {"ratio": 0.8}},
-        {"a-v0[ratio=0.9,n=2]": {"ratio": 0.9, "n": 2}, "a-v0": {"ratio": 0.8, "n": 3}},
-        {"a-v0[kind=one]": {"kind": "one"}, "a-v0": {"kind": "two"}},
-        {"a-v0[flip=true]": {"flip": True}, "a-v0": {"flip": False}},
-    ],
-)
-def test_other_tasks_are_not_drawn_against_anything(tasks: dict[str, dict[str, Value]]) -> None:
-    assert moving(tasks) is None
 
 
 def test_many_names_stay_inside_the_picture_of_a_sweep() -> None:

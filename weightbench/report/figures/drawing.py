@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ _MARKERS = "osD^vPX"  # as many as not to repeat in step with the colours
 _FEW = 8  # values of a parameter up to which each has a tick
 _WRITTEN = 3  # classes up to which shares are written into a confusion matrix
 Styles = Mapping[str, Mapping[str, Any]]
+Grid = Sequence[Sequence[Axes]]
 
 
 def error_against(parameter: str, label: str) -> Draw:
@@ -81,46 +82,30 @@ def separation(table: pd.DataFrame) -> Figure:
 
 def weights(table: pd.DataFrame) -> Figure:
     """Histograms of the weights of clean and of wrong examples; Fig. 3."""
-    tasks, names = list(table["task"].unique()), list(table["weighter"].unique())
-    figure, grid = _grid(len(names), len(tasks), height=1.6, width=2.8)
+    rows, columns = table["weighter"].nunique(), table["task"].nunique()
+    figure, grid = _grid(rows, columns, height=1.6, width=2.8)
     looks = (
         (True, "clean", {"color": _COLOURS[5], "alpha": 0.8}),
         (False, "wrong", {"facecolor": "none", "edgecolor": _COLOURS[1], "hatch": "////"}),
     )
-    for (row, name), (column, task) in itertools.product(enumerate(names), enumerate(tasks)):
-        axes = grid[row][column]
-        here = table[(table["task"] == task) & (table["weighter"] == name)]
-        if row == 0:
-            _title(axes, task)
-        if here.empty:
-            axes.set_axis_off()
-            continue
+    most = float(table["high"].max())
+    for axes, here in _panels(table, grid, "weight, mean 1", "share"):
         for clean, label, look in looks:
             kind = here[here["clean"] == clean]
             if kind.empty:  # bars of nothing would spoil the legend
                 continue
             wide = kind["high"] - kind["low"]
             axes.bar(kind["low"], kind["share"], wide, align="edge", label=label, **look)
-        most = float(table["high"].max())
         axes.set_xticks(range(int(most) + 1), [*map(str, range(int(most))), f"{most:.0f}+"])
-        axes.set_xlabel("weight, mean 1" if row == len(names) - 1 else "")
-        axes.set_ylabel("" if column else f"{name}\nshare")
     _legend(figure, grid)
     return figure
 
 
 def confusion(table: pd.DataFrame) -> Figure:
     """Confusion matrices, rows true classes; Fig. 6."""
-    tasks, names = list(table["task"].unique()), list(table["weighter"].unique())
-    figure, grid = _grid(len(names), len(tasks), height=2.1, width=2.2)
-    for (row, name), (column, task) in itertools.product(enumerate(names), enumerate(tasks)):
-        axes = grid[row][column]
-        here = table[(table["task"] == task) & (table["weighter"] == name)]
-        if row == 0:
-            _title(axes, task)
-        if here.empty:
-            axes.set_axis_off()
-            continue
+    rows, columns = table["weighter"].nunique(), table["task"].nunique()
+    figure, grid = _grid(rows, columns, height=2.1, width=2.2)
+    for axes, here in _panels(table, grid, "predicted", "true"):
         matrix = here.pivot(index="true", columns="predicted", values="share").to_numpy()
         axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
         axes.spines[:].set_visible(True)
@@ -133,9 +118,28 @@ def confusion(table: pd.DataFrame) -> Figure:
             for (i, j), share in np.ndenumerate(matrix):
                 colour = "white" if share > 0.5 else "black"
                 axes.text(j, i, f"{share:.2f}", ha="center", va="center", color=colour)
-        axes.set_xlabel("predicted" if row == len(names) - 1 else "")
-        axes.set_ylabel("" if column else f"{name}\ntrue")
     return figure
+
+
+def _panels(
+    table: pd.DataFrame, grid: Grid, x_label: str, y_label: str
+) -> Iterator[tuple[Axes, pd.DataFrame]]:
+    """A panel for each weighter (rows) and task (columns) that has something to show.
+
+    Each comes with its part of the table, and is given its title and labels.
+    """
+    tasks, names = table["task"].unique(), table["weighter"].unique()
+    for (row, name), (column, task) in itertools.product(enumerate(names), enumerate(tasks)):
+        axes = grid[row][column]
+        here = table[(table["task"] == task) & (table["weighter"] == name)]
+        if row == 0:
+            _title(axes, task)
+        if here.empty:
+            axes.set_axis_off()
+            continue
+        axes.set_xlabel(x_label if row == len(names) - 1 else "")
+        axes.set_ylabel("" if column else f"{name}\n{y_label}")
+        yield axes, here
 
 
 def _lines(
@@ -182,11 +186,9 @@ def _title(axes: Axes, task: str) -> None:
     axes.set_title(task.replace("[", "\n[", 1), fontsize=8.5)
 
 
-def _grid(
-    rows: int, columns: int, height: float = 3.0, width: float = 3.4
-) -> tuple[Figure, Sequence[Sequence[Axes]]]:
+def _grid(rows: int, columns: int, height: float = 3.0, width: float = 3.4) -> tuple[Figure, Grid]:
     figure = Figure(figsize=(1.8 + width * columns, 0.6 + height * rows), layout="constrained")
-    grid: Sequence[Sequence[Axes]] = figure.subplots(rows, columns, squeeze=False).tolist()
+    grid: Grid = figure.subplots(rows, columns, squeeze=False).tolist()
     for axes in itertools.chain.from_iterable(grid):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(color="#e3e7eb", linewidth=0.7)
@@ -194,7 +196,7 @@ def _grid(
     return figure, grid
 
 
-def _legend(figure: Figure, grid: Sequence[Sequence[Axes]]) -> None:
+def _legend(figure: Figure, grid: Grid) -> None:
     """One for all panels, to the right, with every name that occurs."""
     found: dict[str, Artist] = {}
     for axes in itertools.chain.from_iterable(grid):

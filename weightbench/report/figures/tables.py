@@ -14,6 +14,7 @@ from weightbench.errors import StoreError
 from weightbench.records.schema import Record
 from weightbench.records.store import Predictions
 from weightbench.records.weights import Weights
+from weightbench.report.sweeps import families
 from weightbench.scoring.resampling import bootstrap, interval
 from weightbench.spec import Value, parse_spec
 
@@ -47,18 +48,22 @@ def by_parameter(name: str) -> Callable[[Source], pd.DataFrame]:
     """
 
     def table(source: Source) -> pd.DataFrame:
+        groups = _groups(source.records)
+        values = {task: _value(task, name, source.default) for task, _ in groups}
+        families_of = {
+            task: (family, value)
+            for family, moving in families(values, name).items()
+            for task, value in moving.values.items()
+        }
         rows = []
-        for (task, weighter), group in _groups(source.records).items():
-            value = _parameter(task, name, source.default)
-            if value is not None:
+        for (task, weighter), group in groups.items():
+            if task in families_of:
                 mean = interval(*_accuracy(group, task))
-                family = _without(task, name)
-                rows.append((family, value, weighter, mean.mean, mean.low, mean.high, len(group)))
+                numbers = (mean.mean, mean.low, mean.high, len(group))
+                rows.append((*families_of[task], weighter, *numbers))
         columns = ["family", name, "weighter", "accuracy", "low", "high", "seeds"]
-        made = pd.DataFrame(rows, columns=columns)
-        several = made.groupby("family")[name].transform("nunique") > 1
-        kept: pd.DataFrame = made[several].sort_values(["family", "weighter", name])
-        return _need(kept, f"no task under these runs occurs with several values of {name!r}")
+        made = pd.DataFrame(rows, columns=columns).sort_values(["family", "weighter", name])
+        return _need(made, f"no task under these runs occurs with several values of {name!r}")
 
     return table
 
@@ -157,15 +162,8 @@ def _accuracy(group: Sequence[Record], task: str) -> tuple[float, NDArray[np.flo
     return float(values.mean()), bootstrap(values, task)
 
 
-def _parameter(task: str, name: str, default: Callable[[str, str], Value]) -> float | None:
-    value = dict(parse_spec(task).params).get(name, default(task, name))
-    return float(value) if isinstance(value, int | float) else None
-
-
-def _without(task: str, name: str) -> str:
-    spec = parse_spec(task)
-    kept = tuple((key, value) for key, value in spec.params if key != name)
-    return str(dataclasses.replace(spec, params=kept))
+def _value(task: str, name: str, default: Callable[[str, str], Value]) -> Value:
+    return dict(parse_spec(task).params).get(name, default(task, name))
 
 
 def _need(table: pd.DataFrame, otherwise: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from weightbench.report.cards import Card
-from weightbench.report.export import fixed
+from weightbench.report.cells import fixed
 from weightbench.report.site.view import page
 from weightbench.scoring import Board
 

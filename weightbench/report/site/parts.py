@@ -10,28 +10,18 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from weightbench.records.schema import Provenance, Record
+from weightbench.records.schema import Record, Training
 from weightbench.report.cards import Card
-from weightbench.report.export import plain
+from weightbench.report.cells import plain
+from weightbench.report.site.index import PageIndex
 from weightbench.report.site.pictures import matrix_png
-from weightbench.scoring import Board, Cell
+from weightbench.scoring import Board, Cell, Row
 
 _WRITTEN = 12  # classes up to which the shares are written into the picture of a matrix
-Groups = Mapping[tuple[str, str], Sequence[Record]]
-
-
-class Links:
-    """The ids of the parts, by task and by weighter, in the order of the boards."""
-
-    def __init__(self, boards: Sequence[Board]) -> None:
-        tasks = dict.fromkeys(task for board in boards for task in board.tasks)
-        weighters = dict.fromkeys(row.weighter for board in boards for row in board.rows)
-        self.tasks = {task: f"task-{i}" for i, task in enumerate(tasks)}
-        self.weighters = {weighter: f"weighter-{i}" for i, weighter in enumerate(weighters)}
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class SeedResult:
     """A record behind a number."""
 
     seed: int
@@ -48,7 +38,7 @@ class Result:
     task: str
     link: str
     cell: Cell
-    runs: tuple[Run, ...]
+    runs: tuple[SeedResult, ...]
     separation: str
     effective: str
 
@@ -97,57 +87,34 @@ class WeighterPart:
     failures: tuple[Failure, ...]
 
 
-class Environments:
-    """Numbers the distinct circumstances under which records were made."""
-
-    def __init__(self) -> None:
-        self._made: dict[tuple[object, ...], Provenance] = {}
-        self._numbers: dict[tuple[object, ...], int] = {}
-
-    def number(self, made: Provenance) -> int:
-        """Of the circumstances of one record."""
-        packages = tuple(made.packages.items())
-        known = (made.commit, made.dirty, made.machine, made.threads, packages)
-        self._made.setdefault(known, made)
-        return self._numbers.setdefault(known, len(self._numbers) + 1)
-
-    def described(self) -> tuple[tuple[str, ...], ...]:
-        """All of them, in order: source, machine, threads, packages."""
-        return tuple(map(_described, self._made.values()))
-
-
-def _described(made: Provenance) -> tuple[str, ...]:
-    packages = ", ".join(f"{name} {version}" for name, version in made.packages.items())
-    commit = (made.commit or "an installed package") + (" with changes" if made.dirty else "")
-    return tuple(map(plain, (commit, made.machine, str(made.threads), packages)))
-
-
-def task_part(
-    task: str, boards: Sequence[Board], card: Card | None, records: Groups, links: Links
-) -> TaskPart:
+def task_part(task: str, index: PageIndex) -> TaskPart:
     """What there is to show of a task, over all boards."""
-    cells = {row.weighter: row.cells[task] for b in boards for row in b.rows if task in row.cells}
+    cells, card = index.cells_of_task(task), index.cards.get(task)
     best = sorted(cells, key=lambda weighter: -cells[weighter].accuracy.mean)
-    facts = {**_facts(records, task), **(card.facts if card else {})}
+    return TaskPart(
+        name=plain(task),
+        id=index.tasks[task],
+        about=prose(card.about if card else ""),
+        facts=_task_facts(task, card, index),
+        matrix=_matrix(card.transition) if card and card.transition is not None else None,
+        cells=tuple((plain(w), index.weighters[w], cells[w]) for w in best),
+    )
+
+
+def _task_facts(task: str, card: Card | None, index: PageIndex) -> dict[str, str]:
+    """What its card and its records say, and between what its skill is measured."""
+    trained = index.trained(task)
+    facts = {**_facts(trained), **(card.facts if card else {})}
     facts.pop("parameters", None)  # each is in another fact
-    trained = [r.training for (t, _), group in records.items() if t == task for r in group]
-    if noise := [training.realised_noise for training in trained if training]:
+    if noise := [training.realised_noise for training in trained]:
         facts["wrong labels"] = _between(min(noise), max(noise))
         facts.pop("wrong", None)
-    anchor = next((b.anchors[task] for b in boards if task in b.anchors), None)
-    if anchor:
+    if anchor := index.anchor(task):
         facts["anchors"] = (
             f"uniform {anchor.lower:.3f} (skill 0), oracle {anchor.upper:.3f} (skill 1); the gap "
             f"is {anchor.gap:.3f}, standard error {anchor.error:.3f} over {anchor.seeds} seeds"
         )
-    return TaskPart(
-        name=plain(task),
-        id=links.tasks[task],
-        about=prose(card.about if card else ""),
-        facts=facts,
-        matrix=_matrix(card.transition) if card and card.transition is not None else None,
-        cells=tuple((plain(w), links.weighters[w], cells[w]) for w in best),
-    )
+    return facts
 
 
 def _between(low: float, high: float) -> str:
@@ -175,51 +142,50 @@ def _matrix(matrix: NDArray[np.float64]) -> Matrix:
     return Matrix(matrix_png(matrix), words, classes, tuple(shares))
 
 
-def _facts(records: Groups, task: str) -> dict[str, str]:
+def _facts(trained: Sequence[Training]) -> dict[str, str]:
     """What the records say about a task, for those whose data are not here."""
-    trained = [r.training for (t, _), group in records.items() if t == task for r in group]
-    for training in trained:
-        if training:
-            sizes = ", ".join(f"{plain(part)} {size}" for part, size in training.sizes.items())
-            return {"splits": sizes, "chance": f"{training.chance:.3f}"}
-    return {}
+    if not trained:
+        return {}
+    sizes = ", ".join(f"{plain(part)} {size}" for part, size in trained[0].sizes.items())
+    return {"splits": sizes, "chance": f"{trained[0].chance:.3f}"}
 
 
-def weighter_part(
-    weighter: str,
-    boards: Sequence[Board],
-    card: Card | None,
-    records: Groups,
-    links: Links,
-    environments: Environments,
-) -> WeighterPart:
+def weighter_part(weighter: str, index: PageIndex) -> WeighterPart:
     """What there is to show of a weighter, over all boards."""
-    rows = [(board, row) for board in boards for row in board.rows if row.weighter == weighter]
+    rows, card = index.rows(weighter), index.cards.get(weighter)
     cells = {task: cell for _, row in rows for task, cell in row.cells.items()}
-    results, failures = [], []
-    for task, cell in cells.items():
-        group = records[task, weighter]
-        runs = tuple(_run(record, environments) for record in group)
-        results.append(Result(plain(task), links.tasks[task], cell, runs, *_last_weights(group)))
-        failures += [
-            Failure(plain(task), r.trial.seed, r.status, plain(r.reason))
-            for r in group
-            if r.training is None
-        ]
-    facts = dict(card.facts) if card else {}
-    places = [(plain(b.title), row.place.replace("-", "\N{EN DASH}")) for b, row in rows]
-    ties = [(plain(b.title), ", ".join(map(plain, row.ties))) for b, row in rows if row.ties]
-    facts["place"] = "; ".join(f"{place} on {on}" if on else place for on, place in places)
-    if ties:
-        facts["ties with"] = "; ".join(f"on {on}: {names}" if on else names for on, names in ties)
     return WeighterPart(
         name=plain(weighter),
-        id=links.weighters[weighter],
+        id=index.weighters[weighter],
         about=prose(card.about if card else ""),
-        facts=facts,
-        results=tuple(results),
-        failures=tuple(failures),
+        facts={**(card.facts if card else {}), **_places(rows)},
+        results=tuple(_result(task, weighter, cell, index) for task, cell in cells.items()),
+        failures=tuple(one for task in cells for one in _failures(task, weighter, index)),
     )
+
+
+def _places(rows: Sequence[tuple[Board, Row]]) -> dict[str, str]:
+    """Its place on every board, and whom it cannot be told from."""
+    places = [(plain(b.title), row.place.replace("-", "\N{EN DASH}")) for b, row in rows]
+    ties = [(plain(b.title), ", ".join(map(plain, row.ties))) for b, row in rows if row.ties]
+    facts = {"place": "; ".join(f"{place} on {on}" if on else place for on, place in places)}
+    if ties:
+        facts["ties with"] = "; ".join(f"on {on}: {names}" if on else names for on, names in ties)
+    return facts
+
+
+def _result(task: str, weighter: str, cell: Cell, index: PageIndex) -> Result:
+    group = index.records(task, weighter)
+    runs = tuple(_seed_result(record, index) for record in group)
+    return Result(plain(task), index.tasks[task], cell, runs, *_last_weights(group))
+
+
+def _failures(task: str, weighter: str, index: PageIndex) -> list[Failure]:
+    return [
+        Failure(plain(task), record.trial.seed, record.status, plain(record.reason))
+        for record in index.records(task, weighter)
+        if record.training is None
+    ]
 
 
 def prose(text: str) -> Markup:
@@ -242,11 +208,11 @@ def _last_weights(group: Sequence[Record]) -> tuple[str, str]:
     )
 
 
-def _run(record: Record, environments: Environments) -> Run:
-    return Run(
+def _seed_result(record: Record, index: PageIndex) -> SeedResult:
+    return SeedResult(
         seed=record.trial.seed,
         accuracy=f"{record.training.accuracy:.4f}" if record.training else record.status,
         key=record.trial.key,
-        environment=environments.number(record.provenance),
+        environment=index.environments.number(record.provenance),
         finished=plain(record.finished),
     )

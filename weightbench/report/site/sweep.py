@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from weightbench.report.site.pictures import HEIGHT, MARGIN, WIDTH, padded, scale, shortened, ticks
+from weightbench.report.sweeps import Moving
 from weightbench.scoring import Cell, Row
-from weightbench.spec import Value, parse_spec
 
 _LOOKS = 8  # colours in style.css; a longer list goes round
 _LABELS = 200  # pixels kept free to the right, for names
 _LINE = 15.0  # pixels from one name to the next
 _APART = 5.0  # pixels between the intervals of two weighters at one value, where there is room
-
-
-@dataclasses.dataclass(frozen=True)
-class Moving:
-    """Tasks that differ in one number: its name, and each task's value of it, ascending."""
-
-    parameter: str
-    values: Mapping[str, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,28 +53,6 @@ class Sweep:
     width: int = WIDTH
     height: int = HEIGHT
     margin: int = MARGIN
-
-
-def moving(parameters: Mapping[str, Mapping[str, Value]]) -> Moving | None:
-    """The parameter that moves over some tasks, by task all its parameters; None where none does.
-
-    It has a number of its own for each task, and all else is the same.
-    """
-    first, *others = parameters.values() or [{}]
-    moved = {name for other in others for name in first if other.get(name) != first[name]}
-    alike = len({(parse_spec(task).name, *sorted(own)) for task, own in parameters.items()}) == 1
-    if len(moved) != 1 or not alike:
-        return None
-    (name,) = moved
-    values = {task: own[name] for task, own in parameters.items()}
-    numbers = {
-        task: value
-        for task, value in values.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    if len(set(numbers.values())) < len(parameters):
-        return None
-    return Moving(name, dict(sorted(numbers.items(), key=lambda item: item[1])))
 
 
 def sweep(rows: Sequence[Row], swept: Moving) -> Sweep | None:

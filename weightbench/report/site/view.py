@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from weightbench.records.schema import Record
 from weightbench.report.cards import Card
-from weightbench.report.export import badge_texts, cost_texts, plain
-from weightbench.report.site.parts import (
-    Environments,
-    Links,
-    TaskPart,
-    WeighterPart,
-    task_part,
-    weighter_part,
-)
+from weightbench.report.cells import badge_texts, cost_texts, plain
+from weightbench.report.site.index import PageIndex
+from weightbench.report.site.parts import TaskPart, WeighterPart, task_part, weighter_part
 from weightbench.report.site.pictures import Scatter, scatter
-from weightbench.report.site.sweep import Sweep, moving, sweep
+from weightbench.report.site.sweep import Sweep, sweep
+from weightbench.report.sweeps import moving
 from weightbench.scoring import Board, Cell, Interval, Row
 
 _LOWEST, _HIGHEST = -0.5, 1.5  # of the axis of skill; what lies beyond is drawn at its end
@@ -103,28 +96,17 @@ class Page:
 
 def page(boards: Sequence[Board], cards: Mapping[str, Card]) -> Page:
     """Prepare boards for the template; a task or weighter of several boards has one part."""
-    records: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    seen = {(r.trial.task, r.trial.weighter, r.trial.seed): r for b in boards for r in b.records}
-    for record in seen.values():
-        records[record.trial.task, record.trial.weighter].append(record)
-    links = Links(boards)
-    environments = Environments()
-    weighters = tuple(
-        weighter_part(name, boards, cards.get(name), records, links, environments)
-        for name in links.weighters
-    )
+    index = PageIndex(boards, cards)
     return Page(
-        boards=tuple(_board(i, board, cards, links) for i, board in enumerate(boards)),
-        tasks=tuple(
-            task_part(name, boards, cards.get(name), records, links) for name in links.tasks
-        ),
-        weighters=weighters,
-        environments=environments.described(),
-        records=len(seen),
+        boards=tuple(_board(i, board, index) for i, board in enumerate(boards)),
+        tasks=tuple(task_part(name, index) for name in index.tasks),
+        weighters=tuple(weighter_part(name, index) for name in index.weighters),
+        environments=index.environments.described(),  # those that the weighters' parts name
+        records=index.count,
     )
 
 
-def _board(i: int, board: Board, cards: Mapping[str, Card], links: Links) -> BoardPart:
+def _board(i: int, board: Board, index: PageIndex) -> BoardPart:
     axis = Axis([row.skill for row in board.rows if row.skill])
     ids = {row.weighter: f"row-{i}-{j}" for j, row in enumerate(board.rows)}
     picture = scatter(_points(board))
@@ -132,10 +114,10 @@ def _board(i: int, board: Board, cards: Mapping[str, Card], links: Links) -> Boa
         id=f"board-{i}" if i else "board",
         title=plain(board.title) or "Board",
         about=plain(board.about),
-        tasks=tuple((plain(task), links.tasks[task]) for task in board.tasks),
-        lines=tuple(_line(row, board, axis, ids, links) for row in board.rows),
+        tasks=tuple((plain(task), index.tasks[task]) for task in board.tasks),
+        lines=tuple(_line(row, board, axis, ids, index) for row in board.rows),
         axis=axis,
-        sweep=_sweep(board, cards),
+        sweep=_sweep(board, index.cards),
         scatter=picture,
         unlabelled=sum(not dot.label for dot in picture.dots) if picture else 0,
         notes=tuple(map(plain, board.notes)),
@@ -158,15 +140,15 @@ def _points(board: Board) -> list[tuple[str, float, float, float, float]]:
     return [
         (plain(row.weighter), row.cost.time, row.skill.mean, row.skill.low, row.skill.high)
         for row in board.rows
-        if row.cost and row.skill and not row.privileged and board.whole(row)
+        if row.cost and row.skill and not row.privileged and board.is_complete(row)
     ]
 
 
-def _line(row: Row, board: Board, axis: Axis, ids: Mapping[str, str], links: Links) -> Line:
+def _line(row: Row, board: Board, axis: Axis, ids: Mapping[str, str], index: PageIndex) -> Line:
     return Line(
         id=ids[row.weighter],
         name=plain(row.weighter),
-        link=links.weighters[row.weighter],
+        link=index.weighters[row.weighter],
         section="clean" if row.used_holdout else "noisy",
         place=row.place.replace("-", "\N{EN DASH}"),
         rank=len(board.rows) + 1 if row.rank is None else row.rank,
@@ -174,7 +156,9 @@ def _line(row: Row, board: Board, axis: Axis, ids: Mapping[str, str], links: Lin
         privileged=row.privileged,
         skill=row.skill,
         bar=axis.bar(row.skill) if row.skill else None,
-        coverage="" if board.whole(row) else f"{board.covered(row)} of {len(board.anchors)} tasks",
+        coverage=""
+        if board.is_complete(row)
+        else f"{board.covered(row)} of {len(board.anchors)} tasks",
         cells=tuple((cell, _depth(cell)) for cell in map(row.cells.get, board.tasks)),
         costs=tuple(cost_texts(row)),
         failures=row.failures,

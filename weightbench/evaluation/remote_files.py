@@ -1,4 +1,4 @@
-"""What work takes along to another machine: plug-in files, leave to download, a shared folder."""
+"""What trials need on another machine: plug-in files, leave to download, a shared folder."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ R = TypeVar("R")
 
 
 @dataclasses.dataclass(frozen=True)
-class Luggage:
-    """Packed where the evaluation was started, unpacked where a trial runs.
+class RemoteFiles:
+    """Read where the evaluation was started, put in place where a trial runs.
 
     Attributes:
         files: for each plug-in file, by its path as it was given, its content and then that of the
@@ -39,7 +39,7 @@ class Luggage:
     shared: Path | None
 
     @classmethod
-    def pack(cls, trials: Iterable[Trial], shared: Path | None = None) -> Luggage:
+    def of(cls, trials: Iterable[Trial], shared: Path | None = None) -> RemoteFiles:
         """What ``trials`` need.
 
         Raises:
@@ -49,7 +49,7 @@ class Luggage:
         files = dict(map(read_files, sorted(filter(is_file_spec, names))))
         return cls(files, os.environ.get("WEIGHTBENCH_DOWNLOAD", ""), shared)
 
-    def unpack(self) -> None:
+    def put_in_place(self) -> None:
         """Have all of it here, in this process.
 
         Raises:
@@ -83,10 +83,10 @@ def _holds(folder: Path, contents: Mapping[str, bytes]) -> bool:
         return False
 
 
-def shipped(job: J, work: Callable[[J], R], lost: Lost[J, R], luggage: Luggage) -> R:
+def with_files(job: J, work: Callable[[J], R], lost: Lost[J, R], files: RemoteFiles) -> R:
     """``work(job)`` on whatever machine this is, or what is lost where it lacks something."""
     try:
-        luggage.unpack()
+        files.put_in_place()
     except StoreError as error:
         return lost(job, "error", str(error))
     return work(job)

@@ -1,0 +1,45 @@
+"""Files and folders are at their place whole, or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from weightbench.errors import StoreError
+from weightbench.files import replacing, write_folder, write_text
+
+
+def test_a_folder_is_there_with_all_of_its_files(tmp_path: Path) -> None:
+    write_folder(tmp_path / "new" / "one", {"a": b"1", "b": b"2"})
+    found = {path.name: path.read_bytes() for path in (tmp_path / "new" / "one").iterdir()}
+    assert found == {"a": b"1", "b": b"2"}
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["one"]
+
+
+def test_half_a_folder_is_none(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot write"):
+        write_folder(tmp_path / "one", {"a": b"1", "no/such/folder": b"2"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_there_stays(tmp_path: Path) -> None:
+    write_folder(tmp_path / "one", {"a": b"1"})
+    with pytest.raises(StoreError, match="cannot write"):
+        write_folder(tmp_path / "one", {"a": b"2"})
+    assert (tmp_path / "one" / "a").read_bytes() == b"1"
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def write_half(path: Path) -> None:
+    with replacing(path) as file:
+        file.write(b"half of")
+        _ = 1 // 0
+
+
+def test_a_file_that_cannot_be_finished_is_as_it_was(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "before")
+    with pytest.raises(ZeroDivisionError):
+        write_half(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

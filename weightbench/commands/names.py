@@ -1,0 +1,29 @@
+"""``weightbench list`` and ``weightbench show``: what is installed, and what it is."""
+
+from __future__ import annotations
+
+import click
+
+from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS
+
+_KINDS = {
+    "tasks": TASKS.names, "weighters": WEIGHTERS.names, "wrappers": WRAPPERS.names,
+    "suites": SUITES.names,
+}  # fmt: skip
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(list(_KINDS)))
+def list_names(kind: str) -> None:
+    """List the tasks, weighters, wrappers or suites that are installed."""
+    for name in _KINDS[kind]():
+        click.echo(name)
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+def show(id_: str) -> None:
+    """Show what a task, weighter, wrapper or suite is, its parameters and where it is defined."""
+    from weightbench.report.cards import card
+
+    click.echo(card(id_))

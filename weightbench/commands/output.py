@@ -1,0 +1,43 @@
+"""What several commands say in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from weightbench.records.store import Store
+
+INTERRUPTED = 130  # exit status after Ctrl-C, as a shell has it
+_PIPE = 160  # columns of what has no width to fit
+
+
+def say_left_out(damaged: Iterable[object]) -> None:
+    """Name damaged files, on stderr."""
+    for damage in damaged:
+        click.echo(f"damaged, left out: {damage}", err=True)
+
+
+def wide_console() -> Console:
+    """Where tables are printed: as wide as the terminal, and wide where there is none."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, _PIPE)
+    return console
+
+
+def show_board(store: Store, tasks: Sequence[str]) -> None:
+    """Print the board of some tasks of a store to the terminal."""
+    from weightbench.evaluation.data_today import data_today
+    from weightbench.report.terminal import print_boards
+    from weightbench.submission.boards import load
+
+    loaded = load(store, data=data_today(tasks, files=True))
+    say_left_out(loaded.damaged)
+    print_boards([loaded.board(tasks)], wide_console())

@@ -1,0 +1,84 @@
+"""The boards of a folder: its own records and what was submitted. Loads no torch by itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from weightbench.errors import StoreError
+from weightbench.records.schema import Cost, Record
+from weightbench.records.store import Store
+from weightbench.registry import Suite
+from weightbench.scoring import Board, board, published_anchors
+from weightbench.submission.badges import Badge
+from weightbench.submission.published import AuthorText, published
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """What boards are made from, the files that cannot be read, and today's data by task."""
+
+    records: Sequence[Record]
+    costs: Sequence[Cost]
+    badges: Mapping[str, str]
+    texts: Mapping[str, AuthorText]
+    damaged: tuple[str, ...]
+    data: Mapping[str, str]
+
+    def board(self, tasks: Sequence[str] | None = None) -> Board:
+        """Of these tasks, in their order; of all where not given."""
+        return self._scored(self.records, tasks)
+
+    def of_suite(self, name: str, suite: Suite) -> Board:
+        """Of the tasks of a suite: its weighters, and others that ran on every one of them."""
+        # They load torch, which a board of all tasks can do without.
+        from weightbench.training.task import make_task
+        from weightbench.training.weighter import make_weighter, spec_of
+
+        tasks = [make_task(task).name for task in suite.tasks]
+        members = {str(spec_of(make_weighter(weighter))) for weighter in suite.weighters}
+        ran: dict[str, set[str]] = defaultdict(set)
+        for record in self.records:
+            ran[record.trial.weighter].add(record.trial.task)
+        shown = {w for w in ran if w in members or ran[w].issuperset(tasks)}
+        kept = [r for r in self.records if r.trial.weighter in shown and r.trial.task in tasks]
+        return dataclasses.replace(self._scored(kept, tasks), title=name, about=suite.about)
+
+    def _scored(self, records: Sequence[Record], tasks: Sequence[str] | None) -> Board:
+        scored = board(records, self.costs, tasks, published_anchors(), self.data)
+        shown = {row.weighter for row in scored.rows}
+        badges = {weighter: badge for weighter, badge in self.badges.items() if weighter in shown}
+        notes = [*scored.notes, *["costs of submissions are as submitted"] * bool(badges)]
+        return dataclasses.replace(scored, badges=badges, notes=tuple(notes))
+
+
+def load(
+    store: Store, only: Badge = "self-reported", data: Mapping[str, str] | None = None
+) -> Loaded:
+    """The records and costs of a store and of its submissions with at least the badge ``only``.
+
+    Args:
+        store: where they are.
+        only: the least badge of a submission.
+        data: checksums of the data of tasks as they are today; where not given, those of every
+            installed task whose data are at hand.
+
+    Raises:
+        StoreError: there is no such folder, or nothing in it.
+    """
+    records, damaged = store.records()
+    costs, damaged_costs = store.costs()
+    submitted = published(store.root / "submissions", only)
+    gc.freeze()  # records stay to the end: looking for garbage among many costs seconds
+    broken = (*map(str, damaged + damaged_costs), *submitted.damaged)
+    records = [*records, *submitted.records]
+    if not records and not broken:
+        raise StoreError(f"there are no records at {store.root}: weightbench evaluate makes some")
+    costs = [*costs, *submitted.costs]
+    if data is None:
+        from weightbench.evaluation.data_today import data_today  # loads torch
+
+        data = data_today(record.trial.task for record in records)
+    return Loaded(records, costs, submitted.badges, submitted.texts, broken, data)
