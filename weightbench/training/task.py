@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-from weightbench import _deprecated
+from weightbench._deprecated import forwarded, warn
 from weightbench.data.augmentation import CropFlip
 from weightbench.data.corruption import Corrupted, Corruption, describe
 from weightbench.data.dataset import DataSet, as_positions
 from weightbench.errors import BadData, BadSpec, SharedExamples
 from weightbench.identity import checksum
 from weightbench.registry import TASKS, is_file_spec, load_from_file, without_path
-from weightbench.spec import Spec, checked_params, differing, parse, types_of
+from weightbench.spec import Spec, Value, checked_params, differing, parse_spec, types_of
 from weightbench.streams import numpy_stream, stream_seed
 from weightbench.training.random_streams import seeded_globals
 from weightbench.training.recipe import Recipe
@@ -49,7 +49,7 @@ def _loaded(source: Callable[[], DataSet]) -> DataSet:
 
 
 @dataclasses.dataclass(frozen=True)
-class PerClass:
+class HoldoutPerClass:
     """A clean hold-out of ``clean`` examples of every class."""
 
     clean: int = 10
@@ -63,7 +63,7 @@ class PerClass:
 
 
 @dataclasses.dataclass(frozen=True)
-class Total:
+class HoldoutTotal:
     """A clean hold-out of ``clean`` examples in all, stratified by class."""
 
     clean: int = 1000
@@ -146,9 +146,10 @@ class Task:
     """
 
     name: str
+    _: dataclasses.KW_ONLY
     dataset: DataSet | Callable[[], DataSet]
     corruption: Corruption
-    holdout: PerClass | Total
+    holdout: HoldoutPerClass | HoldoutTotal
     select: int
     model: Callable[[DataSet], nn.Module]
     recipe: Recipe = Recipe()  # noqa: RUF009 - immutable
@@ -231,7 +232,7 @@ class Task:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model
 
-    reset = _deprecated.forwarded("task.reset(seed)", "start")
+    reset = forwarded("task.reset(seed)", "start")
 
     def with_params(self, spec: Spec) -> Task:
         """This task with the bracket parameters of ``spec`` set, each on the part that owns it.
@@ -263,19 +264,31 @@ def _fields(part: object) -> list[str]:
     return [f.name for f in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else []
 
 
-def register_task(name: str, **parts: Any) -> None:
-    """Register a task under a versioned id, ``dataset-corruption-vN``.
+@overload
+def register_task(task: Task) -> None: ...
+@overload
+def register_task(task: str, **parts: Any) -> None: ...
+def register_task(task: Task | str, **parts: Any) -> None:
+    """Register a task under its name, a versioned id: ``dataset-corruption-vN``.
 
     Args:
-        name: the id. Any change that moves a number is a new version.
-        **parts: the fields of :class:`Task` but the name.
+        task: the task. Any change of it that moves a number is a new version.
+        **parts: deprecated: the fields of a :class:`Task` whose name was given as ``task``.
+
+    Raises:
+        BadSpec: the id is taken, or has no version.
     """
-    if not name.rpartition("-v")[2].isdigit():
-        raise BadSpec(f"the task id {name!r} needs a version, such as {name}-v0")
-    TASKS.add(name, Task(name=name, **parts))
+    if isinstance(task, str):
+        warn("weightbench.register_task(name, ...)", "register_task(Task(name, ...))")
+        task = Task(task, **parts)
+    elif parts:
+        raise TypeError(f"register_task() takes a Task alone; {', '.join(parts)} belong into it")
+    if not task.name.rpartition("-v")[2].isdigit():
+        raise BadSpec(f"the task id {task.name!r} needs a version, such as {task.name}-v0")
+    TASKS.add(task.name, task)
 
 
-def make_task(text: str, **params: Any) -> Task:
+def make_task(text: str, **params: Value) -> Task:
     """The task called ``text``: an id, an id with parameters, or ``path.py:NAME`` of a Task.
 
     Args:
@@ -285,14 +298,14 @@ def make_task(text: str, **params: Any) -> Task:
     Raises:
         BadSpec: it cannot be read, does not exist, or has no such parameter.
     """
-    spec = parse(text)
+    spec = parse_spec(text)
     if spec.wrappers:
         raise BadSpec(f"{text!r}: wrappers go around weighters, not tasks")
     spec = dataclasses.replace(spec, params=tuple({**dict(spec.params), **params}.items()))
-    if not is_file_spec(spec.name):
-        task: Task = TASKS.get(spec.name)
-        return task.with_params(spec)
-    task = load_from_file(spec.name)
+    from_file = is_file_spec(spec.name)
+    task = load_from_file(spec.name) if from_file else TASKS.get(spec.name)
     if not isinstance(task, Task):
         raise BadSpec(f"{spec.name} is a {type(task).__name__}; expected a weightbench Task")
+    if not from_file:
+        return task.with_params(spec)
     return dataclasses.replace(task, name=spec.name).with_params(spec)
