@@ -35,7 +35,7 @@ class FineTune(wb.Wrapper):
 
     def finish(self, run: wb.Run) -> nn.Module:
         """Fine-tune what the inner weighter leaves."""
-        steps = self.steps or max(run.task.recipe.steps // 16, 1)
+        steps = self.steps or max(run.granted_steps // 16, 1)
         model = self.inner.finish(run)
         return run.fork(_LastRate(), "ft", on="holdout", steps=steps, model=model)
 

@@ -30,7 +30,8 @@ def imported(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.Constant) and node.value in MODULES:
-            yield node.value
+            if node.value != HOUSE.name:  # the project's name is no arrow to its face
+                yield node.value
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) + 1 - node.level]
             home = [*above, *filter(None, [node.module])] if node.level else [str(node.module)]

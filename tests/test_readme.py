@@ -83,7 +83,7 @@ def test_the_weighter_of_the_how_to_page_trains(tmp_path: Path, tiny: wb.Task) -
     text = (ROOT / "docs" / "write-a-weighter.md").read_text()
     file = tmp_path / "small_loss.py"
     file.write_text(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0])
-    tiny.reset(0, weighter=wb.make_weighter(f"{file}:SmallLoss[keep=0.7]")).train()
+    wb.start(tiny, 0, weighter=wb.make_weighter(f"{file}:SmallLoss[keep=0.7]")).train()
 
 
 def test_the_hooks_of_the_how_to_page_are_all_there() -> None:
@@ -98,7 +98,7 @@ def test_the_task_of_the_how_to_page_trains(tmp_path: Path) -> None:
     file = tmp_path / "my_task.py"
     file.write_text(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0])
     task = wb.make_task(f"{file}:TASK[steps=20,noise=0.2]")
-    run = task.reset(0, weighter=wb.make_weighter("uniform"))
+    run = wb.start(task, 0, weighter=wb.make_weighter("uniform"))
     run.train()
     assert run.score() > 0.6
 

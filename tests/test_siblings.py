@@ -197,7 +197,7 @@ def test_it_travels_with_its_trials(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     home = lay(tmp_path / "home", {"mine.py": PLUGIN, **BESIDE})
     spec = f"{home / 'mine.py'}:Mine"
-    trials = plan("digits-uniform-flip-v0", spec, range(1), "cpu")
+    trials = plan(["digits-uniform-flip-v0"], [spec], range(1), "cpu")
     files = pickle.loads(pickle.dumps(RemoteFiles.of(trials)))
     lay(home, {changed: "raise AssertionError"})
     if changed == "mine.py":

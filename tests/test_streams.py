@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from weightbench.streams import numpy_stream, seeded_globals, stream_seed, torch_stream
+from weightbench.streams import numpy_stream, stream_seed
+from weightbench.training.random_streams import seeded_globals, torch_stream
 
 
 def test_a_stream_depends_on_every_part_of_its_name() -> None:

@@ -27,10 +27,11 @@ _HOMES = {
     "data.dataset": ("DataSet",),
     "data.images": ("image_set",),
     "errors": ("BadData", "BadSpec", "BadWeights", "HiddenData", "WeightbenchError"),
-    "training.batch": ("Batch", "normalize"),
+    "training.batch": ("normalize",),
     "training.recipe": ("Recipe",),
     "registry": ("register_suite",),
-    "training.run": ("Run",),
+    "training.run": ("Batch", "Run"),
+    "training.trainer": ("Trainer", "start"),
     "spec": ("Spec", "parse"),
     "training.task": ("PerClass", "Task", "Total", "make_task", "register_task"),
     "training.weighter": (
@@ -61,6 +62,7 @@ __all__ = [
     "Spec",
     "Task",
     "Total",
+    "Trainer",
     "Unchanged",
     "UniformFlip",
     "WeightbenchError",
@@ -81,6 +83,7 @@ __all__ = [
     "register_task",
     "register_weighter",
     "register_wrapper",
+    "start",
 ]
 
 if TYPE_CHECKING:
@@ -102,10 +105,11 @@ if TYPE_CHECKING:
     from weightbench.errors import BadData, BadSpec, BadWeights, HiddenData, WeightbenchError
     from weightbench.registry import register_suite
     from weightbench.spec import Spec, parse
-    from weightbench.training.batch import Batch, normalize
+    from weightbench.training.batch import normalize
     from weightbench.training.recipe import Recipe
-    from weightbench.training.run import Run
+    from weightbench.training.run import Batch, Run
     from weightbench.training.task import PerClass, Task, Total, make_task, register_task
+    from weightbench.training.trainer import Trainer, start
     from weightbench.training.weighter import (
         Weighter,
         Wrapper,

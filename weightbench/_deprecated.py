@@ -15,12 +15,12 @@ def warn(old: str, new: str) -> None:
     )
 
 
-def forwarded(old: str, home: str, name: str) -> Callable[..., Any]:
-    """A function that warns about ``old`` and does what ``name`` of the module ``home`` does."""
+def forwarded(old: str, name: str) -> Callable[..., Any]:
+    """A function that warns about ``old`` and does what the public ``weightbench.name`` does."""
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         warn(old, f"weightbench.{name}")
-        return getattr(importlib.import_module(home), name)(*args, **kwargs)
+        return getattr(importlib.import_module(__package__), name)(*args, **kwargs)
 
     forward.__doc__ = f"Deprecated: use ``weightbench.{name}``."
     return forward

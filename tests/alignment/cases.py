@@ -12,7 +12,7 @@ from weightbench.tasks.networks import lenet, mlp, resnet32, small_cnn, tiny_tra
 
 import weightbench as wb
 from weightbench.alignment import Aligned, Way, align
-from weightbench.streams import seeded_globals
+from weightbench.training.random_streams import seeded_globals
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

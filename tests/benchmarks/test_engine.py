@@ -22,12 +22,11 @@ STEPS = 100_000  # more than any benchmark takes
 
 def engine_step(task: wb.Task) -> Callable[[], None]:
     """One step of `uniform` through the engine."""
-    run = task.reset(0, weighter=wb.make_weighter("uniform"))
-    batches = run.unwatched()
+    run = wb.start(task, 0, wb.make_weighter("uniform"), watchers=())
+    batches = iter(run)
 
     def step() -> None:
-        batch = next(batches)
-        run.step(run.weighter.weigh(batch))
+        run.weigh_and_step(next(batches))
 
     return step
 

@@ -21,7 +21,8 @@ import weightbench as wb
 from tests.benchmarks.conftest import report
 from tests.benchmarks.interleaved import ratio
 from tests.benchmarks.test_images import TASK
-from weightbench.training.replay import Replay, eager
+from weightbench.training.optimizer import build_optimizer
+from weightbench.training.replay import Replay
 
 DEVICE = "cuda"
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -62,8 +63,8 @@ def waited(step: Step) -> Step:
 
 def engine(task: wb.Task, weighter: str) -> Step:
     """A step as a trial takes it, warmed up and captured."""
-    run = task.reset(0, weighter=wb.make_weighter(weighter), device=DEVICE)
-    taker, batches = Replay(run), run.unwatched()
+    run = wb.start(task, 0, wb.make_weighter(weighter), DEVICE, watchers=())
+    taker, batches = Replay(run), iter(run)
 
     def step() -> None:
         taker.step(next(batches))
@@ -85,7 +86,7 @@ class Bare:
         self.train = self._pool(splits.train), torch.from_numpy(splits.given).to(DEVICE)
         self.holdout = self._pool(splits.holdout), true
         self.model = task.build_model(0).to(DEVICE)
-        self.optimizer = self.recipe.optimizer(self.model)
+        self.optimizer = build_optimizer(self.recipe, self.model)
         self.order: list[Tensor] = []
 
     def _pool(self, index: Any) -> Tensor:
@@ -159,11 +160,11 @@ def bench_replayed_steps_beside_eager_pytorch(benchmark: Any, network: str) -> N
 
 
 def flops(task: wb.Task, weighter: str) -> int:
-    run = task.reset(0, weighter=wb.make_weighter(weighter), device=DEVICE)
-    batches = run.unwatched()
-    eager(run, next(batches))
+    run = wb.start(task, 0, wb.make_weighter(weighter), DEVICE, watchers=())
+    batches = iter(run)
+    run.weigh_and_step(next(batches))
     with FlopCounterMode(display=False) as counter:
-        eager(run, next(batches))
+        run.weigh_and_step(next(batches))
     return int(counter.get_total_flops())
 
 

@@ -36,11 +36,11 @@ def test_a_broken_plugin_is_caught_for_its_own_reason_and_no_other(name: str) ->
 
 def test_plugins_that_hang_or_crash_are_caught_from_outside() -> None:
     hangs, dies = map(zoo_spec, ALONE)
-    two = Local(Limits(workers=2, seconds=10, memory=4 * 2**30), preload=PRELOAD)
+    two = Local(Limits(workers=2, seconds=20, memory=4 * 2**30), preload=PRELOAD)
     things = [("weighter", hangs), ("weighter", dies), ("task", TINY)]
     found = dict(check_isolated(things, two))
     assert found == {
-        hangs: [Finding("ends", "it took longer than 10 s and was stopped")],
+        hangs: [Finding("ends", "it took longer than 20 s and was stopped")],
         dies: [Finding("survives", "the process was killed by SIGABRT")],
         TINY: [],
     }

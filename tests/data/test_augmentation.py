@@ -45,7 +45,7 @@ def places(image: np.ndarray) -> dict[bytes, tuple[int, int, bool]]:
 
 def test_each_image_is_cropped_and_mirrored_by_its_own_draw() -> None:
     index = np.arange(N)
-    pool = Pool.of(DATA, index, DATA.labels, torch.device("cpu"), wb.CropFlip(PAD))
+    pool = Pool.from_dataset(DATA, index, DATA.labels, torch.device("cpu"), wb.CropFlip(PAD))
     stream = torch.Generator().manual_seed(0)
     seen = []
     for _ in range(10):
@@ -58,14 +58,14 @@ def test_each_image_is_cropped_and_mirrored_by_its_own_draw() -> None:
 
 
 def test_without_a_stream_images_are_as_they_were() -> None:
-    pool = Pool.of(DATA, np.arange(N), DATA.labels, torch.device("cpu"), wb.CropFlip(PAD))
-    plain = Pool.of(DATA, np.arange(N), DATA.labels, torch.device("cpu"))
+    pool = Pool.from_dataset(DATA, np.arange(N), DATA.labels, torch.device("cpu"), wb.CropFlip(PAD))
+    plain = Pool.from_dataset(DATA, np.arange(N), DATA.labels, torch.device("cpu"))
     assert torch.equal(pool.whole()[0], plain.whole()[0])
 
 
 def inputs_of(weigh: Callable[[wb.Batch], Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     """Training and clean inputs of every step of a run by hand."""
-    run, train, clean = TASK.reset(0), [], []
+    run, train, clean = wb.start(TASK, 0), [], []
     for batch in run:
         train.append(batch.inputs)
         clean.append(run.clean_batch().inputs)
@@ -87,7 +87,7 @@ def test_augmentation_is_the_same_whatever_a_weighter_does() -> None:
 
 
 def test_the_clean_batch_is_augmented_and_predictions_are_not() -> None:
-    run = TASK.reset(0)
+    run = wb.start(TASK, 0)
     whole, _ = run.holdout
     batch = run.clean_batch(size=len(whole))
     assert not torch.equal(batch.inputs, whole)
@@ -99,7 +99,7 @@ def test_the_clean_batch_is_augmented_and_predictions_are_not() -> None:
 def test_bfloat16_trains_and_leaves_logits_and_parameters_in_float32() -> None:
     recipe = dataclasses.replace(TASK.recipe, bf16="always")
     for name in ("uniform", "l2rw", "l2rw-fused", "l2rw-auto"):
-        run = dataclasses.replace(TASK, recipe=recipe).reset(0, weighter=wb.make_weighter(name))
+        run = wb.start(dataclasses.replace(TASK, recipe=recipe), 0, weighter=wb.make_weighter(name))
         batch = next(iter(run))
         exact = run.model(batch.inputs)
         assert batch.logits.dtype == torch.float32

@@ -53,7 +53,7 @@ CPU = torch.device("cpu")
 def test_images_become_floats_with_their_channels_last_in_memory() -> None:
     data = wb.DataSet("mine", IMAGES, LABELS, 2, span=(-1.0, 1.0))
     assert data.shape == (2, 5, 4)
-    pool = Pool.of(data, np.array([2, 1]), np.array([1, 0]), CPU)
+    pool = Pool.from_dataset(data, np.array([2, 1]), np.array([1, 0]), CPU)
     inputs, labels = pool.take(torch.tensor([1]))
     expected = IMAGES[1].transpose(2, 0, 1) / 127.5 - 1
     np.testing.assert_allclose(inputs[0], expected, atol=1e-6)
@@ -81,7 +81,7 @@ def test_labels_that_people_gave_are_corrupted_and_the_rate_is_told_against_the_
     assert (splits.given == given[splits.train]).all()
     assert splits.corrupted.rate == (given[splits.train] != true[splits.train]).mean() > 0.2
     assert splits.corrupted.transition[0, 3] > 0.2
-    (held,) = {tuple(task.reset(0).holdout[1].tolist())}
+    (held,) = {tuple(wb.start(task, 0).holdout[1].tolist())}
     assert held == tuple(true[splits.holdout]), "the hold-out's labels are the true ones"
 
 
@@ -93,7 +93,7 @@ def test_a_table_is_standardised_by_its_training_split_alone() -> None:
         name="table", dataset=data, corruption=wb.UniformFlip(0.2), holdout=wb.PerClass(5),
         select=20, test=50, model=lambda d: torch.nn.Linear(3, 2), recipe=wb.Recipe(steps=2),
     )  # fmt: skip
-    run = task.reset(0)
+    run = wb.start(task, 0)
     inputs, _ = run.batch(torch.arange(len(run.labels))).inputs, run.labels
     torch.testing.assert_close(inputs[:, :2].mean(0), torch.zeros(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(inputs[:, :2].std(0, correction=0), torch.ones(2))

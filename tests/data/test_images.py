@@ -98,7 +98,7 @@ def test_a_cifar_100_task_trains_on_them() -> None:
         "cifar100-background-flip-short-v0", clean=1, steps=2, batch_size=4, evaluations=1
     )
     task = dataclasses.replace(task, select=100, train=200)
-    run = task.reset(0, weighter=wb.make_weighter("uniform"))
+    run = wb.start(task, 0, weighter=wb.make_weighter("uniform"))
     run.train()
     assert len(run.test_predictions()) == 200
 

@@ -35,7 +35,7 @@ def test_learning_to_reweight_finds_the_rare_fours_of_mnist() -> None:
     """In a hundred steps of its 8,000."""
     task, scores = wb.make_task("mnist49-imbalance-v0", steps=100), {}
     for name in ("uniform", "l2rw"):
-        run = task.reset(0, weighter=wb.make_weighter(name))
+        run = wb.start(task, 0, weighter=wb.make_weighter(name))
         run.train()
         scores[name] = run.score()
     assert scores["uniform"] < 0.55
@@ -66,7 +66,7 @@ def test_cifar_10_is_as_corrupted_as_published(name: str, rate: float, holdout: 
 @cifar10
 def test_a_short_track_steps_on_the_real_images() -> None:
     task = wb.make_task("cifar10-uniform-flip-short-v0", batch_size=8, clean_batch=8)
-    run = task.reset(0, weighter=wb.make_weighter("l2rw"))
+    run = wb.start(task, 0, weighter=wb.make_weighter("l2rw"))
     batch = next(iter(run))
     assert batch.inputs.shape == (8, 3, 32, 32)
     assert -1 <= batch.inputs.min() < batch.inputs.max() <= 1

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from torch import Tensor
 
+import weightbench as wb
 from tests.commands.test_cli import records_of
 from tests.execution.test_execution import lost
 from tests.execution.test_execution import work as local_work
@@ -30,8 +32,10 @@ from weightbench.execution.cluster import Cluster, connected
 from weightbench.execution.on_ray import Ray
 from weightbench.records.schema import Record
 from weightbench.records.store import Store
-from weightbench.training.run import Run
+from weightbench.training.best_on_select import BestOnSelect
+from weightbench.training.state import TrainingState
 from weightbench.training.task import make_task
+from weightbench.training.weight_log import WeightLog
 from weightbench.training.weighter import make_weighter
 
 pytestmark = [
@@ -155,17 +159,19 @@ def test_a_plugin_file_travels(nodes: Any, tmp_path: Path, monkeypatch: pytest.M
 class Marked(StopAt):
     """Leaves a time that no trial on the tiny task takes."""
 
-    def save_if_due(self, run: Run) -> None:
-        if run.steps_taken == self.step:
-            run._clock.seconds["train"] += 1000
-        super().save_if_due(run)
+    def after_step(self, training: TrainingState, batch: wb.Batch, weights: Tensor) -> None:
+        if training.steps_taken == self.step:
+            training.clock.seconds["train"] += 1000
+        super().after_step(training, batch, weights)
 
 
 def test_a_shared_folder_is_gone_on_from(nodes: Any, tmp_path: Path) -> None:
     grid, store = grid_of(tmp_path / "ray", seeds=1)
     state = store.unfinished / f"{grid.missing[0].key}.pt"
+    watchers = [WeightLog(), BestOnSelect(), Marked(state, 7)]
+    begun = wb.start(make_task(TINY), 0, make_weighter("uniform"), watchers=watchers)
     with pytest.raises(KeyboardInterrupt):
-        make_task(TINY).reset(0, weighter=make_weighter("uniform")).train(Marked(state, 7))
+        begun.train()
     assert state.exists()
     list(run_grid(grid, store, Ray(LIMITS, Cluster(shared=True), PRELOAD)))
     there = records_of(tmp_path / "ray")

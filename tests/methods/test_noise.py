@@ -67,10 +67,12 @@ def test_the_s_model_starts_at_the_smoothed_identity(classes: int, diagonal: flo
 
 
 def test_the_matrix_learns_with_the_network(tiny: wb.Task) -> None:
-    weighter, batch = first_batch(tiny, "s-model")
+    weighter = wb.make_weighter("s-model")
     assert isinstance(weighter, SModel)
+    run = wb.start(tiny, 0, weighter)
+    batch = next(iter(run))
     start = weighter.transition.clone()
-    batch.run.step(weighter.weigh(batch))
+    run.weigh_and_step(batch)
     assert not torch.equal(weighter.transition, start)
 
 
@@ -94,7 +96,7 @@ def test_conf_starts_at_the_confusion_matrix_of_plain_training(tiny: wb.Task) ->
 def test_weighted_is_the_share_of_right_labels() -> None:
     task = wb.make_task("digits-background-flip-v0", background=2)
     weighter, batch = first_batch(task, "weighted")
-    splits = batch.run.splits
+    splits = task.split(0)
     true, given = task.data.labels[splits.train], splits.given
     share = float(np.mean(true[given == 2] == 2))
     weights = weighter.weigh(of_labels(batch, [1, 2, 3]))

@@ -61,7 +61,7 @@ def test_the_s_model_learns_the_transition_matrix_from_its_confusion_matrix() ->
 def test_wrong_labels_count_less(name: str, since: float, until: float) -> None:
     """MentorNet to the end; self-paced while its threshold is low, for later it takes all."""
     weighter = wb.make_weighter(name)
-    run = wb.make_task("digits-uniform-flip-v0").reset(0, weighter=weighter)
+    run = wb.start(wb.make_task("digits-uniform-flip-v0"), 0, weighter=weighter)
     right, wrong = 0.0, 0.0
     truth = torch.from_numpy(run.task.data.labels[run.splits.train])
     for batch in run:

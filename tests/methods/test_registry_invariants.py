@@ -13,8 +13,10 @@ from torch import Tensor
 
 import weightbench as wb
 from weightbench.registry import SUITES, WEIGHTERS
+from weightbench.training.batch import GivenBatch, with_clean
+from weightbench.training.best_on_select import BestOnSelect
 from weightbench.training.checkpoint import Checkpoint
-from weightbench.training.run import Run
+from weightbench.training.state import TrainingState
 
 from .toys import trained
 
@@ -24,7 +26,7 @@ NAMES = sorted({*WEIGHTERS.names(), *SUITES.get("paper-digits").weighters})
 def weights_of(task: wb.Task, name: str, seed: int = 0) -> list[Tensor]:
     """The weights of every step, hooks called as in an evaluation."""
     weighter = wb.make_weighter(name)
-    run = task.reset(seed, weighter=weighter)
+    run = wb.start(task, seed, weighter=weighter)
     found = []
     for batch in run:
         found.append(weighter.weigh(batch))
@@ -33,21 +35,20 @@ def weights_of(task: wb.Task, name: str, seed: int = 0) -> list[Tensor]:
     return found
 
 
-def half_way(task: wb.Task, name: str, seed: int = 0) -> tuple[wb.Weighter, wb.Batch]:
-    """A weighter in the middle of its training, and the batch it is about to weigh."""
+def half_way(task: wb.Task, name: str) -> tuple[wb.Trainer, wb.Weighter, wb.Batch]:
+    """A run in the middle of its training, its weighter, and the batch that is to be weighed."""
     weighter = wb.make_weighter(name)
-    run = task.reset(seed, weighter=weighter)
+    run = wb.start(task, 0, weighter=weighter)
     batches = iter(run)
     for _ in range(run.recipe.steps // 2):
         run.step(weighter.weigh(next(batches)))
-    return weighter, next(batches)
+    return run, weighter, next(batches)
 
 
 def again(batch: wb.Batch, order: Tensor) -> wb.Batch:
     """The same examples in another order, with nothing computed yet, beside the same clean ones."""
-    made = wb.Batch(batch.run, batch.index[order], batch.inputs[order], batch.labels[order])
-    made._clean = batch._clean
-    return made
+    made = GivenBatch(batch.run, batch.index[order], batch.inputs[order], batch.labels[order])
+    return with_clean(made, batch.clean())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,7 +80,7 @@ def test_the_global_stream_is_left_alone(tiny: wb.Task, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_go_with_the_examples(tiny: wb.Task, name: str) -> None:
     """In another order the examples get the same weights, unless weights are drawn by position."""
-    weighter, batch = half_way(tiny, name)
+    _, weighter, batch = half_way(tiny, name)
     state, stream = copy.deepcopy(weighter.state_dict()), batch.run.generator.get_state()
     batch.clean()
     plain = weighter.weigh(again(batch, torch.arange(len(batch))))
@@ -94,17 +95,17 @@ def test_weights_go_with_the_examples(tiny: wb.Task, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_state_is_enough_to_go_on_from(tiny: wb.Task, name: str) -> None:
     """A weighter that has begun on other data weighs alike once it is given the state."""
-    weighter, batch = half_way(tiny, name)
+    run, weighter, batch = half_way(tiny, name)
     state = copy.deepcopy(weighter.state_dict())
     other = wb.make_weighter(name)
-    next(iter(tiny.reset(1, weighter=other)))
+    next(iter(wb.start(tiny, 1, weighter=other)))
     other.load_state_dict(state)
     batch.clean()
     stream = batch.run.generator.get_state()
     order = torch.arange(len(batch))
     expected, losses = weighter.weigh(one := again(batch, order)), one.losses
     batch.run.generator.set_state(stream)
-    batch.run.weighter = other
+    run.weighter = other
     torch.testing.assert_close(other.weigh(two := again(batch, order)), expected)
     torch.testing.assert_close(two.losses, losses)
 
@@ -115,9 +116,9 @@ class StopHalfWay(Checkpoint):
     def __init__(self, path: Path) -> None:
         super().__init__(path, seconds=0)
 
-    def save_if_due(self, run: Run) -> None:
-        super().save_if_due(run)
-        if run.steps_taken == run.recipe.steps // 2:
+    def after_step(self, training: TrainingState, batch: wb.Batch, weights: Tensor) -> None:
+        super().after_step(training, batch, weights)
+        if training.steps_taken == training.recipe.steps // 2:
             raise KeyboardInterrupt
 
 
@@ -125,11 +126,15 @@ class StopHalfWay(Checkpoint):
 def test_a_stopped_training_goes_on_as_if_it_had_not_been(
     tiny: wb.Task, name: str, tmp_path: Path
 ) -> None:
+    def saved(checkpoint: Checkpoint) -> wb.Trainer:
+        watchers = [BestOnSelect(), checkpoint]
+        return wb.start(tiny, 0, wb.make_weighter(name), watchers=watchers)
+
     path = tmp_path / "a.pt"
     with pytest.raises(KeyboardInterrupt):
-        tiny.reset(0, weighter=wb.make_weighter(name)).train(StopHalfWay(path))
-    pieces = tiny.reset(0, weighter=wb.make_weighter(name))
-    pieces.train(Checkpoint(path))
+        saved(StopHalfWay(path)).train()
+    pieces = saved(Checkpoint(path))
+    pieces.train()
     whole = trained(tiny, name)
     assert pieces.side_steps == whole.side_steps
     one, other = pieces.finish().state_dict(), whole.finish().state_dict()

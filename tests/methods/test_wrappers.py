@@ -42,9 +42,9 @@ def test_the_short_schedule_is_that_of_the_paper() -> None:
     """60,000 of 80,000 steps; the rate falls after 40,000 and 50,000, not 40,000 and 60,000."""
     full = wb.Recipe(steps=80_000)
     short = wb.make_weighter("uniform+es").recipe(full)
-    assert full.decay_steps() == {40_000, 60_000}
+    assert full.rate_steps() == {40_000, 60_000}
     assert short.steps == 60_000
-    assert short.decay_steps() == {40_000, 50_000}
+    assert short.rate_steps() == {40_000, 50_000}
 
 
 def test_the_confusion_matrix_comes_from_the_same_schedule(tiny: wb.Task) -> None:
@@ -70,7 +70,7 @@ def test_fine_tuning_goes_on_from_the_selected_network(tiny: wb.Task) -> None:
 
 
 def test_the_selected_network_is_not_for_weights(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     for batch in run:
         with pytest.raises(HiddenData, match="after the last step"):
             run.selected_model()

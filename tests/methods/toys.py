@@ -11,7 +11,8 @@ from torch import nn
 
 import weightbench as wb
 from weightbench.data.corruption import Corrupted, describe
-from weightbench.streams import torch_stream
+from weightbench.training.batch import GivenBatch
+from weightbench.training.random_streams import torch_stream
 
 COPIES = 60  # of each kind of example in the data set
 
@@ -51,7 +52,7 @@ def toy(kinds: Sequence[Sequence[float]], labels: Sequence[int], counts: Sequenc
 def first_batch(task: wb.Task, weighter: wb.Weighter | str) -> tuple[wb.Weighter, wb.Batch]:
     """A weighter that has begun, and the first batch of its run."""
     made = wb.make_weighter(weighter) if isinstance(weighter, str) else weighter
-    run = task.reset(0, weighter=made)
+    run = wb.start(task, 0, weighter=made)
     return made, next(iter(run))
 
 
@@ -62,11 +63,21 @@ def of_labels(batch: wb.Batch, labels: Sequence[int]) -> wb.Batch:
     return run.batch(torch.tensor(index))
 
 
+class Imagined(GivenBatch):
+    """At whatever time of the training."""
+
+    at: float = 0.0
+
+    @property
+    def progress(self) -> float:
+        return self.at
+
+
 def of_losses(batch: wb.Batch, losses: Sequence[float], progress: float = 0.0) -> wb.Batch:
     """Any examples of the run of which the network thinks so: they have these ``losses``."""
-    made = batch.run.batch(batch.index[: len(losses)])
-    made._losses = torch.tensor(losses, requires_grad=True)
-    made._progress = progress
+    n = len(losses)
+    made = Imagined(batch.run, batch.index[:n], batch.inputs[:n], batch.labels[:n])
+    made.losses, made.at = torch.tensor(losses, requires_grad=True), progress
     return made
 
 
@@ -75,8 +86,8 @@ def draws(task: wb.Task, weighter: str) -> torch.Generator:
     return torch_stream(task.name, "weighter", 0, weighter)
 
 
-def trained(task: wb.Task, weighter: str, seed: int = 0) -> wb.Run:
+def trained(task: wb.Task, weighter: str, seed: int = 0) -> wb.Trainer:
     """A finished run."""
-    run = task.reset(seed, weighter=wb.make_weighter(weighter))
+    run = wb.start(task, seed, weighter=wb.make_weighter(weighter))
     run.train()
     return run

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 import weightbench as wb
 from weightbench.data.corruption import describe
+from weightbench.training.batch import GivenBatch
+from weightbench.training.trainer import Trainer
 
 # By its file, so that this one can be used from anywhere.
 TINY = wb.make_task(f"{Path(__file__).with_name('tiny.py')}:TINY")
@@ -31,6 +33,13 @@ def breaks(rule: str) -> Any:
         return cls
 
     return note
+
+
+def behind(run: wb.Run) -> Trainer:
+    """What no public name leads to."""
+    trainer = run._engine
+    assert isinstance(trainer, Trainer)
+    return trainer
 
 
 class Uniform(wb.Weighter):
@@ -177,7 +186,7 @@ class StopsAfterAnEpoch(Uniform):
 class YieldsOtherLabels(Uniform):
     def batches(self, run: wb.Run) -> Iterator[wb.Batch]:
         for batch in run.epochs(run.recipe.batch_size):
-            yield wb.Batch(run, batch.index, batch.inputs, torch.zeros_like(batch.labels))
+            yield GivenBatch(run, batch.index, batch.inputs, torch.zeros_like(batch.labels))
 
 
 @breaks("finish")
@@ -238,8 +247,9 @@ class CorrectsTheTrainingSet(Uniform):
 @breaks("optimizer")
 class WarmsUp(Uniform):
     def weigh(self, batch: wb.Batch) -> Tensor:
-        assert batch.run.optimizer is not None
-        for group in batch.run.optimizer.param_groups:
+        optimizer = behind(batch.run).optimizer
+        assert optimizer is not None
+        for group in optimizer.param_groups:
             group["lr"] = batch.run.recipe.lr * min(1, (batch.step + 1) / 10)
         return super().weigh(batch)
 
@@ -333,7 +343,7 @@ seen: list[int] = []
 @breaks("deterministic")
 class RemembersTheTrainingBefore(wb.Weighter):
     def begin(self, run: wb.Run) -> None:
-        seen.append(run.seed)
+        seen.append(run.num_classes)
 
     def weigh(self, batch: wb.Batch) -> Tensor:
         return torch.softmax(batch.losses.detach() * len(seen), 0)
@@ -350,7 +360,7 @@ class ReadsTheTestLabels(wb.Weighter):
     """Not through ``run.true_labels``, which refuses, but around it."""
 
     def begin(self, run: wb.Run) -> None:
-        true = run.task.data.labels[run.splits.train]
+        true = behind(run).task.data.labels[behind(run).splits.train]
         self.right = (torch.from_numpy(true) == run.labels).float()
 
     def weigh(self, batch: wb.Batch) -> Tensor:
@@ -362,7 +372,7 @@ class SamplesWhatIsRight(Uniform):
     """No weight gives it away."""
 
     def batches(self, run: wb.Run) -> Iterator[wb.Batch]:
-        true = torch.from_numpy(run.task.data.labels[run.splits.train])
+        true = torch.from_numpy(behind(run).task.data.labels[behind(run).splits.train])
         right = (true == run.labels).nonzero().flatten()
         while True:
             draws = torch.randint(len(right), (16,), generator=run.generator)
@@ -374,7 +384,7 @@ class Memory(Centred):
 
     def __init__(self, run: wb.Run) -> None:
         super().__init__(run.model)
-        data, test = run.task.data, run.splits.test
+        data, test = behind(run).task.data, behind(run).splits.test
         self.inputs = torch.from_numpy(data.inputs[test])
         self.labels = torch.from_numpy(data.labels[test])
 
@@ -398,7 +408,7 @@ class FollowsTheSelectSplit(wb.Weighter):
     """A temperature from what only the engine may watch."""
 
     def weigh(self, batch: wb.Batch) -> Tensor:
-        watched = batch.run.select_accuracy
+        watched = behind(batch.run).select_accuracy
         return torch.softmax(-batch.losses.detach() * (watched[-1][1] if watched else 0.5), 0)
 
 

@@ -9,19 +9,21 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import weightbench as wb
-from weightbench.evaluation.trial import plan, run_trial
+from weightbench.evaluation.trial import plan, run_trial, weights_of
 from weightbench.records.store import Store
 from weightbench.records.weights import Weights, auroc, summarise
+from weightbench.training.weight_log import WeightLog
 
 
 def weights(weight: list[float], label: list[int], clean: list[bool]) -> Weights:
     return Weights(np.array(weight), np.array(label), np.array(clean))
 
 
-def logged(weighter: str, task: wb.Task) -> wb.Run:
-    run = task.reset(0, weighter=wb.make_weighter(weighter))
-    run.train()
-    return run
+def logged(weighter: str, task: wb.Task) -> Weights | None:
+    """What is kept of the weights of a whole training."""
+    log = WeightLog()
+    wb.start(task, 0, wb.make_weighter(weighter), watchers=[log]).train()
+    return weights_of(log)
 
 
 def test_auroc_is_that_of_scikit_learn_ties_included() -> None:
@@ -61,58 +63,53 @@ def test_weights_survive_the_disk() -> None:
 
 
 def test_uniform_counts_everybody_alike(tiny: wb.Task) -> None:
-    log = logged("uniform", tiny).weight_log
-    assert log is not None
-    assert log.summaries()
-    assert all(s.effective == pytest.approx(1) and s.zero == 0 for s in log.summaries())
-    assert all(s.auroc == pytest.approx(0.5) for s in log.summaries())
+    kept = logged("uniform", tiny)
+    assert kept is not None
+    assert kept.history
+    assert all(s.effective == pytest.approx(1) and s.zero == 0 for s in kept.history)
+    assert all(s.auroc == pytest.approx(0.5) for s in kept.history)
 
 
 def test_the_oracle_tells_clean_from_wrong_for_sure(tiny: wb.Task) -> None:
-    log = logged("oracle", tiny).weight_log
-    assert log is not None
-    assert [s.auroc for s in log.summaries()] == [1.0] * len(log.summaries())
-    kept = log.weights()
+    kept = logged("oracle", tiny)
     assert kept is not None
+    assert kept.history
+    assert {s.auroc for s in kept.history} == {1.0}
     seen = ~np.isnan(kept.weight)
     assert ((kept.weight > 0) == kept.clean)[seen].all()
     assert np.nanmean(kept.weight) == pytest.approx(1)
 
 
 def test_who_trains_on_the_hold_out_says_nothing_of_the_training_set(tiny: wb.Task) -> None:
-    log = logged("clean-only", tiny).weight_log
-    assert log is not None
-    assert log.weights() is None
-    assert log.summaries() == []
+    assert logged("clean-only", tiny) is None
 
 
 def test_resampling_counts_how_often_an_example_was_drawn() -> None:
     task = wb.make_task("digits49-imbalance-v0[steps=40]")
-    log = logged("resample", task).weight_log
-    assert log is not None
-    by_class = log.summaries()[-1].by_class
+    kept = logged("resample", task)
+    assert kept is not None
+    by_class = kept.history[-1].by_class
     assert by_class[0] is not None
     assert by_class[1] is not None
     assert by_class[0] > 2 * by_class[1]  # the rare class
 
 
 def test_looking_on_changes_no_weight_and_no_result(tiny: wb.Task) -> None:
-    watched, bare = tiny.reset(0), tiny.reset(0)
+    watched, bare = wb.start(tiny, 0), wb.start(tiny, 0, watchers=())
     for batch in watched:
         watched.step(wb.normalize(batch.losses.detach()))
-    for batch in bare.unwatched():
+    for batch in bare:
         bare.step(wb.normalize(batch.losses.detach()))
-    assert bare.weight_log is None
     for one, other in zip(watched.model.parameters(), bare.model.parameters(), strict=True):
         assert one.equal(other)
 
 
 def test_summaries_stay_few_however_long_the_training() -> None:
     task = wb.make_task("digits-background-flip-v0[steps=400]")
-    log = logged("uniform", task).weight_log
-    assert log is not None
-    assert 10 <= len(log.summaries()) <= 20
-    assert log.summaries()[-1].step == 400
+    kept = logged("uniform", task)
+    assert kept is not None
+    assert 10 <= len(kept.history) <= 20
+    assert kept.history[-1].step == 400
 
 
 def test_final_weights_lie_beside_the_record(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.generated import record, spread
+from tests.generated import digest, record, spread
 from weightbench.cli import main
 from weightbench.records.schema import write
 from weightbench.registry import SUITES, Suite
@@ -25,9 +25,10 @@ if ONE not in SUITES.names():
 
 
 def put(folder: Path, task: str, weighter: str, mean: float) -> None:
-    name = make_task(task).name
+    whole = make_task(task)
+    sums = {"data": whole.data.sha256, "corruption": digest("c"), "splits": digest("s")}
     for seed, accuracy in enumerate(spread(mean, 6, 1)):
-        made = record(name, weighter, seed, accuracy)
+        made = record(whole.name, weighter, seed, accuracy, checksums=sums)
         (folder / "records" / f"{made.trial.key}.json").write_bytes(write(made))
         (folder / "predictions" / f"{made.trial.key}.npz").touch()
 

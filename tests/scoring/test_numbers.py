@@ -231,7 +231,7 @@ def test_rows_are_in_the_order_of_skill_and_those_that_lack_a_task_below() -> No
     scored = board(made, frozen=ANCHORS)
     assert [r.weighter for r in scored.rows] == ["bb", "cc", "aa", "ab", "zz"]
     assert [scored.covered(r) for r in scored.rows] == [2, 2, 2, 1, 1]
-    assert [scored.whole(r) for r in scored.rows] == [True, True, True, False, False]
+    assert [scored.is_complete(r) for r in scored.rows] == [True, True, True, False, False]
     assert [r.rank for r in scored.rows] == [1, 2, 3, None, None]
     assert row(scored, "zz").place == "-"
     assert set(row(scored, "zz").cells) == {"a-v0"}

@@ -14,6 +14,7 @@ from torch import Tensor
 
 import weightbench as wb
 from weightbench.errors import BadWeights
+from weightbench.training.batch import backward, is_finite
 
 finite = st.floats(-1e6, 1e6, width=32)
 
@@ -38,7 +39,7 @@ def test_normalising_is_a_matter_of_scale() -> None:
 
 def test_what_is_read_is_computed_once(tiny: wb.Task) -> None:
     calls = []
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     run.model.register_forward_hook(lambda *_: calls.append(1))
     batch = next(iter(run))
     batch.logits, batch.losses, batch.losses  # noqa: B018 - reading is the point
@@ -50,19 +51,19 @@ def test_what_is_read_is_computed_once(tiny: wb.Task) -> None:
 
 
 def test_the_gradient_is_that_of_the_weighted_sum(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     batch = next(iter(run))
     weights = torch.rand(len(batch))
     expected = torch.autograd.grad(
         (weights * batch.losses).sum(), list(run.model.parameters()), retain_graph=True
     )
     run.model.zero_grad()
-    batch.backward(weights)
+    backward(batch, weights)
     for parameter, gradient in zip(run.model.parameters(), expected, strict=True):
         assert parameter.grad is not None
         torch.testing.assert_close(parameter.grad, gradient)
-    assert batch.is_finite(weights)
-    assert not batch.is_finite(weights / 0)
+    assert is_finite(batch, weights)
+    assert not is_finite(batch, weights / 0)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_the_gradient_is_that_of_the_weighted_sum(tiny: wb.Task) -> None:
     ],
 )
 def test_bad_weights_are_named(tiny: wb.Task, spoil: Callable[[Tensor], Tensor], hint: str) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     batch = next(iter(run))
     with pytest.raises(BadWeights, match=hint):
         run.step(spoil(torch.full((len(batch),), 1 / len(batch))))
@@ -95,12 +96,12 @@ def test_declared_negative_weights_pass(tiny: wb.Task) -> None:
         def weigh(self, batch: wb.Batch) -> Tensor:
             return torch.full((len(batch),), -1e-3)
 
-    tiny.reset(0, weighter=Ascent()).train()
+    wb.start(tiny, 0, weighter=Ascent()).train()
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.float32])
 def test_any_floating_type_and_graph_is_taken(tiny: wb.Task, dtype: torch.dtype) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     batch = next(iter(run))
     weights = torch.full((len(batch),), 1 / len(batch), dtype=dtype, requires_grad=True)
     run.step(weights)

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 import weightbench as wb
+from weightbench.training.best_on_select import BestOnSelect
 from weightbench.training.checkpoint import Checkpoint
-from weightbench.training.run import Run
+from weightbench.training.state import TrainingState
+from weightbench.training.trainer import Stepper, eager
+from weightbench.training.weight_log import WeightLog
 
 
 class StopAt(Checkpoint):
@@ -21,15 +25,24 @@ class StopAt(Checkpoint):
         super().__init__(path, seconds=0)
         self.step = step
 
-    def save_if_due(self, run: Run) -> None:
-        super().save_if_due(run)
-        if run.steps_taken == self.step:
+    def after_step(self, training: TrainingState, batch: wb.Batch, weights: Tensor) -> None:
+        super().after_step(training, batch, weights)
+        if training.steps_taken == self.step:
             raise KeyboardInterrupt
 
 
-def trained(task: wb.Task, weighter: str, checkpoint: Checkpoint | None = None) -> Run:
-    run = task.reset(3, weighter=wb.make_weighter(weighter))
-    run.train(checkpoint)
+def saved(
+    task: wb.Task, weighter: wb.Weighter, checkpoint: Checkpoint, stepper: Stepper = eager
+) -> wb.Trainer:
+    """A run of seed 3 with everybody who looks on at a trial."""
+    watchers = [WeightLog(), BestOnSelect(), checkpoint]
+    return wb.start(task, 3, weighter, watchers=watchers, stepper=stepper)
+
+
+def trained(task: wb.Task, weighter: str, checkpoint: Checkpoint | None = None) -> wb.Trainer:
+    made = wb.make_weighter(weighter)
+    run = wb.start(task, 3, made) if checkpoint is None else saved(task, made, checkpoint)
+    run.train()
     return run
 
 
@@ -97,10 +110,10 @@ class TrainedLoss(wb.Weighter):
 
 def test_a_parameter_of_the_loss_goes_on_being_trained(tiny: wb.Task, tmp_path: Path) -> None:
     whole, parts = TrainedLoss(), TrainedLoss()
-    tiny.reset(0, weighter=whole).train()
+    wb.start(tiny, 3, weighter=whole).train()
     with pytest.raises(KeyboardInterrupt):
-        tiny.reset(0, weighter=TrainedLoss()).train(StopAt(tmp_path / "a.pt", 5))
-    tiny.reset(0, weighter=parts).train(Checkpoint(tmp_path / "a.pt"))
+        saved(tiny, TrainedLoss(), StopAt(tmp_path / "a.pt", 5)).train()
+    saved(tiny, parts, Checkpoint(tmp_path / "a.pt")).train()
     assert torch.equal(whole.scale, parts.scale)
     assert whole.scale != 1
 
@@ -117,10 +130,10 @@ def test_seconds_of_all_pieces_count(tiny: wb.Task, tmp_path: Path) -> None:
     class Slow(Checkpoint):
         """Takes a while for every step."""
 
-        def save_if_due(self, run: Run) -> None:
+        def after_step(self, training: TrainingState, batch: wb.Batch, weights: Tensor) -> None:
             time.sleep(0.01)
-            super().save_if_due(run)
-            if run.steps_taken == stop:
+            super().after_step(training, batch, weights)
+            if training.steps_taken == stop:
                 raise KeyboardInterrupt
 
     path, stop = tmp_path / "a.pt", 19
@@ -188,23 +201,19 @@ class Left:
     curve: list[tuple[int, float]]
     steps: tuple[int, int]
     used_holdout: bool
-    weights: list[float]
-    history: tuple[object, ...]
+    weights: list[list[float]]
     drawn: torch.Tensor
     clean: torch.Tensor
     order: torch.Tensor
 
 
-def left(run: Run, weighter: Everything) -> Left:
-    assert run.weight_log is not None
-    weights = run.weight_log.weights()
-    assert weights is not None
+def left(run: wb.Trainer, log: WeightLog, weighter: Everything) -> Left:
+    weights = [[w for w in epoch.weight.tolist() if w == w] for epoch in log.epochs()]
     return Left(
         run.model.state_dict(), weighter.scale.detach(), weighter.total, weighter.epochs,
         run.test_predictions(), run.test_predictions(selected=True), run.select_accuracy,
         (run.steps_taken, run.side_steps), run.used_holdout,
-        [w for w in weights.weight.tolist() if w == w], weights.history,
-        torch.rand(3, generator=run.generator), run.clean_batch().index,
+        weights, torch.rand(3, generator=run.generator), run.clean_batch().index,
         next(run.epochs(run.recipe.batch_size)).index,
     )  # fmt: skip
 
@@ -222,10 +231,11 @@ def test_all_that_a_training_leaves_is_the_same_bit_for_bit(
     tiny = dataclasses.replace(tiny, recipe=recipe, model=dropping_out)
 
     def trained_by(checkpoint: Checkpoint | None) -> Left:
-        weighter = Everything()
-        run = tiny.reset(3, weighter=weighter)
-        run.train(checkpoint)
-        return left(run, weighter)
+        weighter, log = Everything(), WeightLog()
+        lookers_on = [log, BestOnSelect(), *([checkpoint] if checkpoint else [])]
+        run = wb.start(tiny, 3, weighter, watchers=lookers_on)
+        run.train()
+        return left(run, log, weighter)
 
     whole = trained_by(None)
     with pytest.raises(KeyboardInterrupt):
@@ -241,7 +251,7 @@ def test_all_that_a_training_leaves_is_the_same_bit_for_bit(
             assert one == other, field.name
     assert whole.steps == (20, 3)
     assert whole.used_holdout
-    assert len(whole.history) == 2
+    assert len(whole.weights) == 2
 
 
 def test_a_file_is_written_only_when_the_last_saving_is_long_ago(

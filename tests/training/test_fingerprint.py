@@ -186,7 +186,7 @@ def test_streams_do_not_depend_on_where_a_file_lies(tmp_path: Path) -> None:
         (folder / "t.py").write_text(FILE)
         (folder / "mine.py").write_text(rule)
         task = make_task(f"{folder / 't.py'}:TASK[noise=0.2]")
-        run = task.reset(0, weighter=wb.make_weighter(f"{folder / 'mine.py'}:Mine"))
+        run = wb.start(task, 0, wb.make_weighter(f"{folder / 'mine.py'}:Mine"))
         run.train()
         scores.append((run.test_predictions().tolist(), task.split(0).sha256))
     assert scores[0] == scores[1]

@@ -19,8 +19,7 @@ from weightbench.evaluation import PRELOAD
 from weightbench.evaluation.trial import failed, plan, run_trial
 from weightbench.execution import Limits, Local
 from weightbench.registry import WEIGHTERS
-from weightbench.training.replay import Replay, eager
-from weightbench.training.run import Run
+from weightbench.training.replay import Replay, stepper
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -46,12 +45,11 @@ def test_alignment_is_what_it_is_on_a_cpu(name: str, way: Way) -> None:
         torch.testing.assert_close(there[parameter].cpu(), gradient, rtol=0, atol=1e-8 * scale)
 
 
-def gpu_run(kind: str, weighter: str | wb.Weighter) -> Run:
+def gpu_run(kind: str, weighter: str | wb.Weighter) -> wb.Trainer:
     """A run of 60 steps."""
     task = TASKS[kind]
     task = dataclasses.replace(task, recipe=dataclasses.replace(task.recipe, steps=60))
-    made = wb.make_weighter(weighter) if isinstance(weighter, str) else weighter
-    return task.reset(3, weighter=made, device="cuda")
+    return begun(task, weighter, stepper, "cuda")
 
 
 @contextlib.contextmanager
@@ -67,7 +65,7 @@ def exact() -> Iterator[None]:
         torch.backends.cudnn.deterministic = False
 
 
-def parameters(run: Run) -> Tensor:
+def parameters(run: wb.Trainer) -> Tensor:
     return torch.cat(
         [tensor.double().flatten().cpu() for tensor in run.model.state_dict().values()]
     )
@@ -82,7 +80,7 @@ def test_a_captured_graph_trains_as_eager_steps_do(name: str, kind: str) -> None
         plain, other = gpu_run(kind, name), gpu_run(kind, name)
         taker = Replay(other)
         for batch in plain:
-            eager(plain, batch)
+            plain.weigh_and_step(batch)
         for batch in other:
             taker.step(batch)
     assert (taker.replayed > 0) == (name in REPLAYED), taker.reason
@@ -103,7 +101,7 @@ def test_no_step_waits_for_the_device(name: str, replays: bool) -> None:
             if replays or not between:
                 taker.step(batch)
             else:
-                eager(run, batch)
+                run.weigh_and_step(batch)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert taker.reason is None
@@ -140,7 +138,7 @@ def test_what_cannot_be_captured_goes_on_eagerly(make: type[wb.Weighter], why: s
     with exact():
         plain, other = gpu_run("images", "uniform"), gpu_run("images", make())
         for batch in plain:
-            eager(plain, batch)
+            plain.weigh_and_step(batch)
         taker = Replay(other)
         for batch in other:
             taker.step(batch)
@@ -156,8 +154,8 @@ def test_augmentation_and_order_are_those_of_a_cpu() -> None:
     for a, b, _ in zip(one, other, range(20), strict=False):
         assert torch.equal(a.inputs, b.inputs.cpu())
         assert torch.equal(a.labels, b.labels.cpu())
-        eager(one, a)
-        eager(other, b)
+        one.weigh_and_step(a)
+        other.weigh_and_step(b)
         alike += 1
     assert alike == 20
 

@@ -13,7 +13,6 @@ import torch
 
 import weightbench as wb
 from weightbench.registry import WEIGHTERS
-from weightbench.training.run import Run
 from weightbench.training.weighter import layers_of
 
 STEPS = 8
@@ -44,7 +43,7 @@ def keeps_the_batches(name: str) -> bool:
 
 def shared(task: wb.Task, name: str) -> dict[str, Any]:
     """What does not belong to the weighter, as it meets it."""
-    run = Run(task, seed=5, weighter=wb.make_weighter(name))
+    run = wb.start(task, 5, wb.make_weighter(name))
     splits = run.splits
     seen = {
         "splits": splits.sha256,

@@ -53,7 +53,7 @@ def test_every_pass_is_narrow_and_has_its_channels_last(
     if network == "resnet32":
         norm: Norm = "group" if name == "l2rw-layerwise" else "batch"
         task = images(3, 8, lambda data: resnet32(3, norm))
-    run = task.reset(0, weighter=wb.make_weighter(name))
+    run = wb.start(task, 0, weighter=wb.make_weighter(name))
     batches = iter(run)
     run.step(run.weighter.weigh(next(batches)))  # looks for obstacles, in float32
     batch = next(batches)
@@ -72,7 +72,7 @@ def test_bfloat16_is_as_accurate_as_float32_within_the_seeds_spread(name: str) -
     narrow = dataclasses.replace(wide, recipe=dataclasses.replace(wide.recipe, bf16="always"))
     accuracies = []
     for made in (wide, narrow):  # under one name: they share every stream
-        runs = [made.reset(seed, weighter=wb.make_weighter(name)) for seed in range(4)]
+        runs = [wb.start(made, seed, weighter=wb.make_weighter(name)) for seed in range(4)]
         for run in runs:
             run.train()
         accuracies.append(np.array([run.score() for run in runs]))

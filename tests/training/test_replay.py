@@ -19,13 +19,15 @@ from weightbench.tasks.networks import lenet, resnet32, tiny_transformer
 
 import weightbench as wb
 from tests.tape import count_no_weights, taped
-from tests.training.test_checkpoint import StopAt
+from tests.training.test_checkpoint import StopAt, saved
 from tests.training.test_pairing import IMAGES
+from weightbench.evaluation.trial import weights_of
 from weightbench.registry import WEIGHTERS
 from weightbench.training import replay
 from weightbench.training.checkpoint import Checkpoint
-from weightbench.training.replay import Replay, eager
-from weightbench.training.run import Run
+from weightbench.training.replay import Replay, stepper
+from weightbench.training.trainer import Stepper, eager
+from weightbench.training.weight_log import WeightLog
 
 REPLAYED = {
     "adaboost", "l2rw", "l2rw-auto", "l2rw-fused", "l2rw-layerwise", "oracle", "proportion",
@@ -67,12 +69,14 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
-def begun(task: wb.Task, weighter: str | wb.Weighter) -> Run:
+def begun(
+    task: wb.Task, weighter: str | wb.Weighter, stepper: Stepper = eager, device: str = "cpu"
+) -> wb.Trainer:
     made = wb.make_weighter(weighter) if isinstance(weighter, str) else weighter
-    return task.reset(3, weighter=made)
+    return wb.start(task, 3, made, device, stepper=stepper)
 
 
-def steps(run: Run, step: Callable[[wb.Batch], object]) -> list[Tensor]:
+def steps(run: wb.Trainer, step: Callable[[wb.Batch], object]) -> list[Tensor]:
     """Take all steps; the losses of each."""
     losses = []
     for batch in run:
@@ -81,10 +85,10 @@ def steps(run: Run, step: Callable[[wb.Batch], object]) -> list[Tensor]:
     return losses
 
 
-def outcome(run: Run) -> dict[str, Any]:
+def outcome(run: wb.Trainer) -> dict[str, Any]:
     """Everything a training leaves, in a form that ``==`` compares."""
-    assert run.weight_log is not None
-    weights = run.weight_log.weights()
+    (log,) = (w for w in run.watchers if isinstance(w, WeightLog))
+    weights = weights_of(log)
     return {
         "network": [t.tolist() for t in run.finish().state_dict().values()],
         "weights": weights and weights.pack(),
@@ -100,7 +104,7 @@ def both_ways(task: wb.Task, weighter: str | Callable[[], wb.Weighter]) -> Repla
     runs = [begun(task, weighter if isinstance(weighter, str) else weighter()) for _ in range(2)]
     plain, other = runs
     taker = Replay(other)
-    expected, got = steps(plain, lambda batch: eager(plain, batch)), steps(other, taker.step)
+    expected, got = steps(plain, plain.weigh_and_step), steps(other, taker.step)
     assert all(torch.equal(a, b) for a, b in zip(expected, got, strict=True))
     assert outcome(plain) == outcome(other)
     return taker
@@ -150,8 +154,7 @@ def test_built_in_networks_are_replayed(
 
 @pytest.mark.parametrize("name", ["l2rw-auto", "s-model+conf+es+ft"])
 def test_train_replays_side_trainings_too(name: str, way: str) -> None:
-    plain, other = begun(TASKS["batch norm"], name), begun(TASKS["batch norm"], name)
-    other.replays = True
+    plain, other = begun(TASKS["batch norm"], name), begun(TASKS["batch norm"], name, stepper)
     plain.train()
     other.train()
     assert outcome(plain) == outcome(other)
@@ -159,12 +162,16 @@ def test_train_replays_side_trainings_too(name: str, way: str) -> None:
 
 @pytest.mark.parametrize("stop", [2, 5, 13, 23])
 def test_going_on_with_replayed_steps_changes_no_bit(stop: int, way: str, tmp_path: Path) -> None:
-    plain, stopped, other = (begun(TASKS["batch norm"], "l2rw-fused") for _ in range(3))
+    def going_on(checkpoint: Checkpoint) -> wb.Trainer:
+        made = wb.make_weighter("l2rw-fused")
+        return saved(TASKS["batch norm"], made, checkpoint, stepper)
+
+    plain = begun(TASKS["batch norm"], "l2rw-fused")
     plain.train()
-    stopped.replays = other.replays = True
     with pytest.raises(KeyboardInterrupt):
-        stopped.train(StopAt(tmp_path / "a.pt", stop))
-    other.train(Checkpoint(tmp_path / "a.pt"))
+        going_on(StopAt(tmp_path / "a.pt", stop)).train()
+    other = going_on(Checkpoint(tmp_path / "a.pt"))
+    other.train()
     assert outcome(plain) == outcome(other)
 
 
@@ -305,9 +312,9 @@ def test_what_cannot_be_captured_is_taken_eagerly(monkeypatch: pytest.MonkeyPatc
 def test_a_loss_that_is_not_finite_ends_a_replayed_run_at_the_same_step(way: str) -> None:
     wild = dataclasses.replace(TASKS["table"].recipe, lr=1e4, momentum=0.99)
     ends = []
-    for replays in (False, True):
-        run = begun(dataclasses.replace(TASKS["table"], recipe=wild), "uniform")
-        run.replays = replays
+    for way_of_stepping in (eager, stepper):
+        task = dataclasses.replace(TASKS["table"], recipe=wild)
+        run = begun(task, "uniform", way_of_stepping)
         with pytest.raises(wb.WeightbenchError, match="at step") as error:
             run.train()
         ends.append(str(error.value))

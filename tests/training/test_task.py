@@ -130,3 +130,13 @@ def test_a_published_test_split_stays_whole() -> None:
         select=10, model=lambda d: torch.nn.Linear(1, 2),
     )  # fmt: skip
     assert (task.split(0).test == published).all()
+
+
+def test_reset_leads_on_to_start_and_says_so(tiny: wb.Task) -> None:
+    with pytest.warns(
+        DeprecationWarning, match=r"task\.reset\(seed\) will be removed .* weightbench\.start"
+    ):
+        run = tiny.reset(seed=3)
+    assert isinstance(run, wb.Trainer)
+    assert run.setting.seed == 3
+    assert torch.equal(run.labels, wb.start(tiny, 3).labels)

@@ -129,7 +129,7 @@ class Peek(wb.Wrapper):
 
 
 def test_a_privileged_wrapper_sees_true_labels(tiny: wb.Task) -> None:
-    run = tiny.reset(0, weighter=Peek(wb.make_weighter("uniform")))
+    run = wb.start(tiny, 0, weighter=Peek(wb.make_weighter("uniform")))
     run.train()
     assert run.steps_taken == tiny.recipe.steps
 
@@ -191,7 +191,7 @@ def test_every_wrapper_is_documented(name: str) -> None:
 
 
 def test_a_short_schedule_and_fine_tuning_compose(tiny: wb.Task) -> None:
-    run = tiny.reset(0, weighter=wb.make_weighter("uniform+es+ft[steps=4]"))
+    run = wb.start(tiny, 0, weighter=wb.make_weighter("uniform+es+ft[steps=4]"))
     run.train()
     assert run.recipe.steps == round(tiny.recipe.steps * 0.75)
     assert run.steps_taken == run.recipe.steps
@@ -200,10 +200,10 @@ def test_a_short_schedule_and_fine_tuning_compose(tiny: wb.Task) -> None:
 
 
 def test_fine_tuning_starts_from_the_trained_model(tiny: wb.Task) -> None:
-    plain = tiny.reset(0, weighter=wb.make_weighter("uniform"))
+    plain = wb.start(tiny, 0, weighter=wb.make_weighter("uniform"))
     plain.train()
     before = {name: tensor.clone() for name, tensor in plain.model.state_dict().items()}
-    tuned = tiny.reset(0, weighter=wb.make_weighter("uniform+ft[steps=1]"))
+    tuned = wb.start(tiny, 0, weighter=wb.make_weighter("uniform+ft[steps=1]"))
     tuned.train()
     after = tuned.model.state_dict()
     rate = tiny.recipe.lr * tiny.recipe.decay ** len(tiny.recipe.milestones)
@@ -230,7 +230,7 @@ class Sampler(wb.Weighter):
 
 def test_a_method_may_draw_its_own_batches(tiny: wb.Task) -> None:
     sampler = Sampler()
-    run = tiny.reset(0, weighter=sampler)
+    run = wb.start(tiny, 0, weighter=sampler)
     run.train()
     an_epoch = max(1, len(run.labels) // run.recipe.batch_size)
     assert sampler.epochs == run.recipe.steps // an_epoch

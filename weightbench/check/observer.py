@@ -17,8 +17,8 @@ from weightbench.check.rules import broken
 from weightbench.check.surroundings import StepCount
 from weightbench.check.training import Step, Trace, check_weights, judged, judged_on
 from weightbench.errors import Misuse
-from weightbench.training.batch import Batch
-from weightbench.training.run import Run
+from weightbench.training.run import Batch
+from weightbench.training.trainer import Trainer
 
 _BETWEEN_COUNTS = 10  # steps between two counts of what is alive
 
@@ -26,10 +26,10 @@ _BETWEEN_COUNTS = 10  # steps between two counts of what is alive
 class Observer:
     """Drives a whole training and looks at everything that must stay as it is."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Trainer) -> None:
         self.run = run
         self._shadow = copy.deepcopy(run.model)
-        self._inputs = judged_on(run)
+        self._inputs = judged_on(run.setting)
         self._data = {name: tensor.clone() for name, tensor in _data_of(run).items()}
         self._settings: list[dict[str, Any]] = []  # of the optimiser, as the recipe made it
         self._momentum: list[Tensor] = []
@@ -41,7 +41,7 @@ class Observer:
             Broken: a rule was, the first one.
         """
         run, trace, alive = self.run, Trace([]), []
-        batches = run.unwatched()  # the engine's own notes would count as growth
+        batches = iter(run)  # watched by nobody: what they note would count as growth
         gc.freeze()  # what is there already is not looked at again
         try:
             with StepCount() as count:
@@ -115,8 +115,7 @@ class Observer:
         assert run.optimizer is not None
         now = [{n: v for n, v in g.items() if n != "params"} for g in run.optimizer.param_groups]
         self._settings = self._settings or copy.deepcopy(now)
-        decays = sum(step <= run.steps_taken for step in run.recipe.decay_steps())
-        lr = run.recipe.lr * run.recipe.decay**decays
+        lr = run.recipe.rate_at(run.steps_taken)
         for was, group in zip(self._settings, now, strict=False):
             if not math.isclose(group["lr"], lr, rel_tol=1e-6):
                 broken(
@@ -128,7 +127,7 @@ class Observer:
             self._same("optimizer", "its momentum", before, after)
 
 
-def _momentum(run: Run) -> list[Tensor]:
+def _momentum(run: Trainer) -> list[Tensor]:
     assert run.optimizer is not None
     state = run.optimizer.state
     return [
@@ -136,8 +135,8 @@ def _momentum(run: Run) -> list[Tensor]:
     ]
 
 
-def _data_of(run: Run) -> dict[str, Tensor]:
-    sets, data = run._sets, run.task.data
+def _data_of(run: Trainer) -> dict[str, Tensor]:
+    sets, data = run.setting.on_device, run.task.data
     return {
         "the labels of the training set": run.labels,
         "the inputs of the training set": sets.train.inputs,
@@ -148,7 +147,7 @@ def _data_of(run: Run) -> dict[str, Tensor]:
     }
 
 
-def _next(batches: Iterator[Batch], run: Run) -> Batch:
+def _next(batches: Iterator[Batch], run: Trainer) -> Batch:
     try:
         batch = next(batches)
     except Misuse as error:
@@ -156,9 +155,9 @@ def _next(batches: Iterator[Batch], run: Run) -> Batch:
     except Exception:
         check_parameters(run)
         raise
-    if not isinstance(batch, Batch) or batch.run is not run:
+    if not isinstance(batch, Batch) or batch.run is not run.run:
         broken("batches", f"batches yielded a {type(batch).__name__} that is not of this run")
-    pool = run._sets.holdout if batch.held_out else run._sets.train
+    pool = run.setting.on_device.holdout if batch.held_out else run.setting.on_device.train
     for name, ours, theirs in zip(
         ("inputs", "labels"), pool.take(batch.index), (batch.inputs, batch.labels), strict=True
     ):
@@ -167,7 +166,7 @@ def _next(batches: Iterator[Batch], run: Run) -> Batch:
     return batch
 
 
-def check_parameters(run: Run) -> None:
+def check_parameters(run: Trainer) -> None:
     """See that the loss's parameters can be trained beside the network's.
 
     Raises:

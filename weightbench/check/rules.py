@@ -13,7 +13,7 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "runs": (
         "No hook raises in an ordinary training.",
-        "reproduce it: task.reset(0, weighter=...).train()",
+        "reproduce it: wb.start(task, 0, weighter=...).train()",
     ),
     "ends": ("It ends in time.", "look for a loop that waits or never breaks"),
     "survives": (
@@ -96,7 +96,7 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "optimizer": (
         "Rate, momentum and settings of the optimiser are the schedule's.",
-        "leave run.optimizer alone; a weight already says how far an example pulls",
+        "leave the optimiser alone; a weight already says how far an example pulls",
     ),
     "model-unchanged": (
         "Only the training step changes the network's parameters.",

@@ -16,6 +16,7 @@ from weightbench.data.corruption import describe
 from weightbench.data.dataset import DataSet
 from weightbench.streams import numpy_stream
 from weightbench.training.task import Splits, Task, make_task
+from weightbench.training.trainer import start
 
 _SEED, _STEPS = 0, 3
 
@@ -102,7 +103,7 @@ def _network(task: Task) -> None:
     for name, tensor in model.state_dict().items():
         if name not in other or not torch.equal(tensor, other[name]):
             broken("model-seeded", f"{name} differs between two networks of seed {_SEED}")
-    inputs, _ = task.reset(_SEED).holdout
+    inputs, _ = start(task, _SEED).holdout
     _outputs(lambda: model.train()(inputs[:4]), (len(inputs[:4]), task.data.num_classes))
     _outputs(lambda: model.eval()(inputs[:4]), (len(inputs[:4]), task.data.num_classes))
 
@@ -113,6 +114,6 @@ def _outputs(forward: Callable[[], Tensor], shape: tuple[int, int]) -> None:
 
 
 def _steps(task: Task) -> None:
-    run = task.reset(_SEED)
+    run = start(task, _SEED)
     for batch in itertools.islice(run, min(_STEPS, task.recipe.steps)):
         run.step(torch.full((len(batch),), 1 / len(batch)))

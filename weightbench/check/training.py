@@ -21,8 +21,9 @@ from weightbench.errors import (
     SharedExamples,
     describe_error,
 )
-from weightbench.training.batch import Batch
-from weightbench.training.run import Run
+from weightbench.training.run import Batch
+from weightbench.training.setting import Setting
+from weightbench.training.trainer import Trainer
 from weightbench.training.weighter import Weighter
 
 _PART = 5  # examples that a judged network is asked about apart from the others
@@ -126,22 +127,21 @@ class Trace:
     outputs: Tensor | None = None
 
 
-def judged_on(run: Run) -> Tensor:
+def judged_on(setting: Setting) -> Tensor:
     """The examples that a checked network answers: those that a scorer would ask it about."""
-    return run._sets.test.whole()[0].clone()
+    return setting.on_device.test.whole()[0].clone()
 
 
-def trace_of(run: Run, steps: int, inputs: Tensor | None = None, watched: bool = False) -> Trace:
+def trace_of(run: Trainer, steps: int, inputs: Tensor | None = None) -> Trace:
     """Drive ``run`` for some steps, and to its judged network where ``inputs`` for it are given.
 
     Args:
         run: a fresh one.
         steps: all of its schedule where inputs are given.
         inputs: see :func:`judged_on`.
-        watched: whether the select split is looked at meanwhile.
     """
     trace = Trace([])
-    for batch in run if watched else run.unwatched():
+    for batch in run:
         weights = check_weights(run.weighter.weigh(batch), batch, run.weighter)
         trace.steps.append(Step(batch.index.tolist(), weights.tolist()))
         run.step(weights)
@@ -149,19 +149,17 @@ def trace_of(run: Run, steps: int, inputs: Tensor | None = None, watched: bool =
             return trace
     if inputs is None:
         return trace
-    # +select may choose by the select split; here it is to choose the last.
-    run._selection.best = None
     return dataclasses.replace(trace, outputs=judged(run, inputs))
 
 
-def judged(run: Run, inputs: Tensor) -> Tensor:
+def judged(run: Trainer, inputs: Tensor) -> Tensor:
     """(n, K) outputs of what ``finish`` hands in, on ``inputs``; seen to be a network's.
 
     Raises:
         Broken: they are not.
     """
     with judging("finish"):
-        model = run.weighter.finish(run)
+        model = run.weighter.finish(run.run)
         if not isinstance(model, nn.Module):
             broken("finish", f"finish returned a {type(model).__name__}")
         with torch.no_grad():

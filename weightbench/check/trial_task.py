@@ -10,7 +10,7 @@ from torch import nn
 from weightbench.data.corruption import UniformFlip
 from weightbench.data.dataset import DataSet, Pool
 from weightbench.training.recipe import Recipe
-from weightbench.training.run import Run
+from weightbench.training.setting import Setting
 from weightbench.training.task import PerClass, Task
 from weightbench.training.weighter import Weighter
 
@@ -49,10 +49,10 @@ TASK = Task(
 PLAIN = dataclasses.replace(TASK, model=_plain_network)  # takes a batch of one
 
 
-def poison(run: Run, weighter: Weighter) -> None:
-    """Replace what is hidden from ``weighter`` by garbage, wherever a run leads to it."""
-    rng, splits, sets = np.random.default_rng(1), run.splits, run._sets
-    data = run.task.data
+def poisoned(setting: Setting, weighter: Weighter) -> Setting:
+    """``setting`` with garbage for all that is hidden from ``weighter``, wherever it is found."""
+    rng, splits, sets = np.random.default_rng(1), setting.splits, setting.on_device
+    data = setting.task.data
     inputs, labels = data.inputs.copy(), data.labels.copy()
     hidden = [splits.select, splits.test]
     for index in hidden:
@@ -64,14 +64,17 @@ def poison(run: Run, weighter: Weighter) -> None:
             rate=1 - splits.corrupted.rate,
             transition=splits.corrupted.transition[::-1],
         )
-        run.splits = dataclasses.replace(splits, corrupted=corrupted)
+        splits = dataclasses.replace(splits, corrupted=corrupted)
         sets = dataclasses.replace(sets, true_labels=(sets.true_labels + 1) % _CLASSES)
     for index in hidden:
         labels[index] = (labels[index] + 1) % _CLASSES
-    run.task = dataclasses.replace(
-        run.task, dataset=dataclasses.replace(data, inputs=inputs, labels=labels)
+    dataset = dataclasses.replace(data, inputs=inputs, labels=labels)
+    return dataclasses.replace(
+        setting,
+        task=dataclasses.replace(setting.task, dataset=dataset),
+        splits=splits,
+        on_device=dataclasses.replace(sets, select=_garbage(sets.select), test=_garbage(sets.test)),
     )
-    run._sets = dataclasses.replace(sets, select=_garbage(sets.select), test=_garbage(sets.test))
 
 
 def _garbage(pool: Pool) -> Pool:

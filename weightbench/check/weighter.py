@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from weightbench.check import trial_task
 from weightbench.check.observer import Observer, check_parameters
@@ -25,10 +26,15 @@ from weightbench.check.training import (
     trace_of,
 )
 from weightbench.errors import LayerwiseUnsupported
-from weightbench.training.batch import Batch
+from weightbench.training.batch import GivenBatch
+from weightbench.training.best_on_select import BestOnSelect
 from weightbench.training.checkpoint import Checkpoint
-from weightbench.training.run import Run
+from weightbench.training.run import Batch
+from weightbench.training.setting import Setting
+from weightbench.training.state import TrainingState
 from weightbench.training.task import Task
+from weightbench.training.trainer import Trainer, start
+from weightbench.training.watcher import Watcher
 from weightbench.training.weighter import Weighter, Wrapper, layers_of, make_weighter
 
 _AGAIN = 12  # steps of a training that is compared with the first
@@ -66,9 +72,9 @@ class Subject:
     make: Callable[[], Weighter]
     task: Task
 
-    def run(self) -> Run:
+    def run(self, *watchers: Watcher) -> Trainer:
         """A fresh run of a fresh weighter, always the same."""
-        return Run(self.task, seed=0, weighter=self.make())
+        return start(self.task, 0, self.make(), watchers=watchers)
 
 
 def _first_training(make: Callable[[], Weighter]) -> tuple[Subject, Trace]:
@@ -90,7 +96,7 @@ def _first_training(make: Callable[[], Weighter]) -> tuple[Subject, Trace]:
 def _check_hooks(subject: Subject) -> None:
     """What is decided before the first step."""
     run = subject.run()
-    run.weighter.begin(run)
+    run.weighter.begin(run.run)
     check_parameters(run)
     logits = torch.randn(5, run.num_classes, generator=torch.Generator().manual_seed(0))
     with judging("losses"):
@@ -115,7 +121,7 @@ def _repeated(subject: Subject, first: Trace) -> None:
     """A training like the first."""
     with judging("deterministic"):
         run = subject.run()
-        again = trace_of(run, run.recipe.steps, judged_on(run))
+        again = trace_of(run, run.recipe.steps, judged_on(run.setting))
         _compare("deterministic", first, again)
 
 
@@ -148,12 +154,22 @@ def _same_order(subject: Subject, first: Trace) -> None:
 
 def _poisoned(subject: Subject, first: Trace) -> None:
     """Nothing that is hidden reaches a batch, a weight or the judged network."""
-    run = subject.run()
-    inputs = judged_on(run)
-    trial_task.poison(run, run.weighter)
+    setting, weighter = Setting.of(subject.task, 0, "cpu"), subject.make()
+    inputs = judged_on(setting)
+    poisoned = trial_task.poisoned(setting, weighter)
+    run = Trainer(poisoned, weighter=weighter, watchers=[_Looks()])
     with judging():
-        again = trace_of(run, run.recipe.steps, inputs, watched=True)
+        again = trace_of(run, run.recipe.steps, inputs)
         _compare("hidden-data", first, again)
+
+
+class _Looks(BestOnSelect):
+    """Looks at the select split, but has no network to choose: ``+select`` is to take the last."""
+
+    @override
+    def evaluate_select(self, training: TrainingState) -> None:
+        super().evaluate_select(training)
+        self.best = None
 
 
 def _permuted(subject: Subject, first: Trace) -> None:
@@ -164,11 +180,11 @@ def _permuted(subject: Subject, first: Trace) -> None:
     with judging():
         batches = iter(run)
         for _ in range(_MIDDLE):
-            run.step(run.weighter.weigh(next(batches)))
+            run.weigh_and_step(next(batches))
         batch = next(batches)
         order = torch.arange(len(batch)).flip(0)
         before = run.generator.get_state()
-        moved = Batch(run, batch.index[order], batch.inputs[order], batch.labels[order])
+        moved = GivenBatch(run.run, batch.index[order], batch.inputs[order], batch.labels[order])
         weights = check_weights(run.weighter.weigh(moved), moved, run.weighter)
     if not torch.equal(before, run.generator.get_state()):
         return  # its draws go by place; which example gets which is chance
@@ -183,9 +199,7 @@ def _stopped(subject: Subject, first: Trace) -> None:
     with tempfile.TemporaryDirectory() as folder, judging("state"):
         path = Path(folder) / "state.pt"
         for steps in (_MIDDLE, _AGAIN):
-            run = subject.run()
-            run._checkpoint = Checkpoint(path, seconds=0)
-            rest = trace_of(run, steps, watched=True)
+            rest = trace_of(subject.run(BestOnSelect(), Checkpoint(path, seconds=0)), steps)
     _compare("state", first, rest, skip=_AGAIN - len(rest.steps))
 
 
@@ -204,21 +218,21 @@ def _unusual_batches(subject: Subject) -> Iterator[Finding]:
             yield Finding(rule, what.detail if what.rule == rule else str(what))
 
 
-def _part(run: Run, batch: Batch, size: int) -> Batch:
-    return Batch(run, batch.index[:size], batch.inputs[:size], batch.labels[:size])
+def _part(run: Trainer, batch: Batch, size: int) -> Batch:
+    return GivenBatch(run.run, batch.index[:size], batch.inputs[:size], batch.labels[:size])
 
 
-def _one_class(run: Run, batch: Batch) -> Batch:
+def _one_class(run: Trainer, batch: Batch) -> Batch:
     return run.batch((run.labels == 1).nonzero().flatten()[: len(batch)])
 
 
-def _equal_examples(run: Run, batch: Batch) -> Batch:
+def _equal_examples(run: Trainer, batch: Batch) -> Batch:
     index = batch.index[:1].expand(len(batch)).clone()
     inputs, labels = torch.zeros_like(batch.inputs), batch.labels[:1].expand(len(batch)).clone()
-    return Batch(run, index, inputs, labels)
+    return GivenBatch(run.run, index, inputs, labels)
 
 
-_UNUSUAL: dict[str, Callable[[Run, Batch], Batch]] = {
+_UNUSUAL: dict[str, Callable[[Trainer, Batch], Batch]] = {
     "batch-of-one": lambda run, batch: _part(run, batch, 1),
     "short-batch": lambda run, batch: _part(run, batch, 5),
     "single-class": _one_class,

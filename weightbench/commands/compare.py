@@ -18,10 +18,12 @@ def compare(one: str, other: str, runs: str) -> None:
     after Holm's correction over the tasks) and the number of shared seeds.
     """
     from weightbench import scoring
+    from weightbench.evaluation.data_today import data_today
     from weightbench.records.store import Store
     from weightbench.report.terminal import print_comparison
 
     records, damaged = Store(runs).records()
     say_left_out(damaged)
-    comparison = scoring.compare(records, one, other, scoring.published_anchors())
+    data = data_today(record.trial.task for record in records)
+    comparison = scoring.compare(records, one, other, scoring.published_anchors(), data)
     print_comparison(comparison, wide_console())

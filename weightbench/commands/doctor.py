@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from weightbench.records.schema import Record
 
 
 @click.command()
@@ -33,8 +39,21 @@ def doctor(runs: str, repair: bool) -> None:
         for path in leftovers:
             path.unlink(missing_ok=True)
     records, _ = store.records()
+    for line in _of_other_data(records):
+        click.echo(line)
     click.echo(
         f"{len(records)} records hold, {len(damaged)} files are damaged, "
         f"{len(leftovers)} are left over"
     )
     sys.exit(1 if (damaged or leftovers) and not repair else 0)
+
+
+def _of_other_data(records: Sequence[Record]) -> Iterator[str]:
+    """How many records were made with data that their task no longer has; boards leave them out."""
+    from weightbench.evaluation.data_today import data_today
+
+    today = data_today(record.trial.task for record in records)
+    made = [(r.trial.task, r.training.checksums["data"]) for r in records if r.training]
+    others = Counter(task for task, data in made if today.get(task, data) != data)
+    for task, number in sorted(others.items()):
+        yield f"other data: {number} records of {task} were made with other data than today's"

@@ -34,9 +34,10 @@ def wide_console() -> Console:
 
 def show_board(store: Store, tasks: Sequence[str]) -> None:
     """Print the board of some tasks of a store to the terminal."""
+    from weightbench.evaluation.data_today import data_today
     from weightbench.report.terminal import print_boards
     from weightbench.submission.boards import load
 
-    loaded = load(store)
+    loaded = load(store, data=data_today(tasks, files=True))
     say_left_out(loaded.damaged)
     print_boards([loaded.board(tasks)], wide_console())

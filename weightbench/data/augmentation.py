@@ -22,7 +22,7 @@ class CropFlip:
         """(n, H, W, C) uint8 to (n, H + 2 pad, W + 2 pad, C)."""
         return F.pad(images, (0, 0, self.pad, self.pad, self.pad, self.pad))
 
-    def middle(self, images: Tensor) -> Tensor:
+    def unpadded(self, images: Tensor) -> Tensor:
         """What :meth:`padded` was given."""
         inside = slice(self.pad, -self.pad or None)
         return images[:, inside, inside]
@@ -32,7 +32,7 @@ class CropFlip:
         places = 2 * self.pad + 1
         return torch.randint(2 * places**2, (count, 1), generator=generator)
 
-    def gather(self, images: Tensor, index: Tensor, drawn: Tensor) -> Tensor:
+    def crop_and_flip(self, images: Tensor, index: Tensor, drawn: Tensor) -> Tensor:
         """The images ``index``, cropped and mirrored.
 
         Args:

@@ -122,7 +122,7 @@ def as_positions(chosen: ArrayLike, count: int, what: str) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def sent(values: Tensor, device: torch.device) -> Tensor:
+def to_device(values: Tensor, device: torch.device) -> Tensor:
     """``values`` on ``device``. A GPU is not waited for: it copies from pinned memory."""
     if device.type == "cuda" and values.device.type == "cpu":
         values = values.pin_memory()
@@ -146,7 +146,7 @@ class Pool:
     augmentation: CropFlip | None = None
 
     @classmethod
-    def of(
+    def from_dataset(
         cls,
         data: DataSet,
         index: NDArray[np.int64],
@@ -186,9 +186,10 @@ class Pool:
         if self.augmentation is None:
             images = self.inputs.index_select(0, index)
         elif drawn is None:
-            images = self.augmentation.middle(self.inputs.index_select(0, index))
+            images = self.augmentation.unpadded(self.inputs.index_select(0, index))
         else:
-            images = self.augmentation.gather(self.inputs, index, sent(drawn, index.device))
+            drawn = to_device(drawn, index.device)
+            images = self.augmentation.crop_and_flip(self.inputs, index, drawn)
         low, high = self.span
         return images.permute(0, 3, 1, 2).float().mul_((high - low) / 255).add_(low), labels
 

@@ -17,10 +17,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from weightbench.evaluation.provenance import provenance
 from weightbench.records.schema import Cost, Trial
-from weightbench.training.batch import Batch
-from weightbench.training.replay import eager, stepper
-from weightbench.training.run import Run
+from weightbench.training.replay import stepper_on
+from weightbench.training.run import Batch
 from weightbench.training.task import make_task
+from weightbench.training.trainer import start
 from weightbench.training.weighter import make_weighter
 
 _WARM_UP = 5  # steps before anything is measured
@@ -30,16 +30,17 @@ _BLOCK_STEPS = 8  # and at most this many steps
 
 
 class _Steps:
-    """A run that is stepped from outside, without looks at the select split."""
+    """A run that is stepped from outside, and that nobody watches."""
 
     def __init__(self, trial: Trial, weighter: str) -> None:
         task = make_task(trial.task)
         enough = 4 * (_WARM_UP + _PAIRS * _BLOCK_STEPS + 2)
         recipe = dataclasses.replace(task.recipe, steps=max(enough, task.recipe.steps))
         task = dataclasses.replace(task, recipe=recipe)
-        self.run = Run(task, 0, weighter=make_weighter(weighter), device=trial.device)
-        self._batches: Iterator[Batch] = self.run.unwatched()
-        self._take = stepper(self.run)
+        made, step = make_weighter(weighter), stepper_on(trial.device)
+        self.run = start(task, 0, made, trial.device, watchers=(), stepper=step)
+        self._batches: Iterator[Batch] = iter(self.run)
+        self._take = step(self.run)
 
     def step(self) -> None:
         """A step as a trial takes it."""
@@ -47,7 +48,7 @@ class _Steps:
 
     def eager(self) -> None:
         """A step whose operations can be seen."""
-        eager(self.run, next(self._batches))
+        self.run.weigh_and_step(next(self._batches))
 
     def seconds(self, steps: int) -> float:
         """Seconds a step takes, device done, over ``steps`` of them."""

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from weightbench.data import SPLITS
@@ -13,10 +14,14 @@ from weightbench.errors import BadSpec, Diverged, WeightbenchError, describe_err
 from weightbench.evaluation.provenance import provenance, utc_now
 from weightbench.records.schema import Record, Status, Training, Trial
 from weightbench.records.store import Predictions, checksum
-from weightbench.records.weights import Weights
+from weightbench.records.weights import Weights, summarise
+from weightbench.training.best_on_select import BestOnSelect
 from weightbench.training.checkpoint import Checkpoint
-from weightbench.training.run import Run
+from weightbench.training.replay import stepper_on
 from weightbench.training.task import Task, make_task
+from weightbench.training.trainer import Trainer, start
+from weightbench.training.watcher import Watcher
+from weightbench.training.weight_log import EpochWeights, WeightLog
 from weightbench.training.weighter import digest_of, make_weighter, spec_of
 
 _REASON_LENGTH = 500
@@ -114,13 +119,18 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
         raise BadSpec("it declares privileged at one time and not at another")
     if trial.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    run = Run(task, trial.seed, weighter=weighter, device=trial.device)
-    run.train(checkpoint)
+    log = WeightLog()
+    watchers: list[Watcher] = [log, BestOnSelect(), *([checkpoint] if checkpoint else [])]
+    run = start(
+        task, trial.seed, weighter, trial.device,
+        watchers=watchers, stepper=stepper_on(trial.device),
+    )  # fmt: skip
+    run.train()
     predictions: Predictions = {
         "last": run.test_predictions().cpu().numpy(),
         "selected": run.test_predictions(selected=True).cpu().numpy(),
     }
-    weights = run.weight_log.weights() if run.weight_log else None
+    weights = weights_of(log)
     record = Record(
         trial=trial,
         status="ok",
@@ -131,7 +141,27 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
     return Outcome(record, predictions, weights)
 
 
-def _training(run: Run, predictions: Predictions, weights: Weights | None) -> Training:
+def weights_of(log: WeightLog) -> Weights | None:
+    """Those of the last whole epoch, of the steps so far where none was whole; None of none."""
+    epochs = [(epoch.step, _in_units_of_the_mean(epoch)) for epoch in log.epochs()]
+    if epochs:
+        history = tuple(summarise(weights, step) for step, weights in epochs)
+        return dataclasses.replace(epochs[-1][1], history=history)
+    unfinished = log.unfinished()
+    return None if unfinished is None else _in_units_of_the_mean(unfinished)
+
+
+def _in_units_of_the_mean(epoch: EpochWeights) -> Weights:
+    weight = epoch.weight.cpu().numpy()
+    mean = np.nanmean(weight)
+    return Weights(
+        weight / mean if mean > 0 else weight,
+        epoch.given.cpu().numpy(),
+        epoch.right.cpu().numpy(),
+    )
+
+
+def _training(run: Trainer, predictions: Predictions, weights: Weights | None) -> Training:
     splits, data = run.splits, run.task.data
     truth = data.labels[splits.test]
     return Training(

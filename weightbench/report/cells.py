@@ -36,7 +36,7 @@ def skill_text(row: Row, board: Board) -> str:
     mean, low, high = (fixed(v, 2) for v in (row.skill.mean, row.skill.low, row.skill.high))
     text = f"{mean} [{low}, {high}]"
     covered, of = board.covered(row), len(board.anchors)
-    return text if board.whole(row) else f"{text}, {covered}/{of} tasks"
+    return text if board.is_complete(row) else f"{text}, {covered}/{of} tasks"
 
 
 def cost_texts(row: Row) -> list[str]:

@@ -15,7 +15,7 @@ def cost_ratios(
     costs: Iterable[Cost], kept: Sequence[Record], tasks: Sequence[str]
 ) -> dict[str, CostRatios]:
     """By weighter, over the ``tasks`` where its current code was probed and trained."""
-    current = {_code(record) for record in kept}
+    current = {_key_of_code(record) for record in kept}
     steps = {
         (r.trial.task, r.trial.weighter): (r.training.steps, r.training.side_steps)
         for r in kept
@@ -24,14 +24,14 @@ def cost_ratios(
     wholes: dict[str, list[CostRatios]] = {}
     # In one order, so that sums do not depend on the order of files.
     for cost in sorted(costs, key=lambda cost: (cost.trial.weighter, cost.trial.key)):
-        if cost.trial.task in tasks and _code(cost) in current:
+        if cost.trial.task in tasks and _key_of_code(cost) in current:
             whole = _whole_training(cost, steps)
             if whole:
                 wholes.setdefault(cost.trial.weighter, []).append(whole)
     return {weighter: _mean(found) for weighter, found in wholes.items()}
 
 
-def _code(made: Record | Cost) -> tuple[str, str, str, str]:
+def _key_of_code(made: Record | Cost) -> tuple[str, str, str, str]:
     t = made.trial
     return (t.task, t.fingerprint, t.weighter, t.source)
 

@@ -102,6 +102,6 @@ class Board:
         """On how many of the tasks that give skill a row has results."""
         return len(row.cells.keys() & self.anchors.keys())
 
-    def whole(self, row: Row) -> bool:
+    def is_complete(self, row: Row) -> bool:
         """Whether a row's skill is over all tasks that give skill, as a comparison needs."""
         return self.covered(row) == len(self.anchors)

@@ -18,13 +18,14 @@ from weightbench.submission.published import AuthorText, published
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """What boards are made from, and the files that cannot be read."""
+    """What boards are made from, the files that cannot be read, and today's data by task."""
 
     records: Sequence[Record]
     costs: Sequence[Cost]
     badges: Mapping[str, str]
     texts: Mapping[str, AuthorText]
     damaged: tuple[str, ...]
+    data: Mapping[str, str]
 
     def board(self, tasks: Sequence[str] | None = None) -> Board:
         """Of these tasks, in their order; of all where not given."""
@@ -46,15 +47,23 @@ class Loaded:
         return dataclasses.replace(self._scored(kept, tasks), title=name, about=suite.about)
 
     def _scored(self, records: Sequence[Record], tasks: Sequence[str] | None) -> Board:
-        scored = board(records, self.costs, tasks, published_anchors())
+        scored = board(records, self.costs, tasks, published_anchors(), self.data)
         shown = {row.weighter for row in scored.rows}
         badges = {weighter: badge for weighter, badge in self.badges.items() if weighter in shown}
         notes = [*scored.notes, *["costs of submissions are as submitted"] * bool(badges)]
         return dataclasses.replace(scored, badges=badges, notes=tuple(notes))
 
 
-def load(store: Store, only: Badge = "self-reported") -> Loaded:
+def load(
+    store: Store, only: Badge = "self-reported", data: Mapping[str, str] | None = None
+) -> Loaded:
     """The records and costs of a store and of its submissions with at least the badge ``only``.
+
+    Args:
+        store: where they are.
+        only: the least badge of a submission.
+        data: checksums of the data of tasks as they are today; where not given, those of every
+            installed task whose data are at hand.
 
     Raises:
         StoreError: there is no such folder, or nothing in it.
@@ -68,4 +77,8 @@ def load(store: Store, only: Badge = "self-reported") -> Loaded:
     if not records and not broken:
         raise StoreError(f"there are no records at {store.root}: weightbench evaluate makes some")
     costs = [*costs, *submitted.costs]
-    return Loaded(records, costs, submitted.badges, submitted.texts, broken)
+    if data is None:
+        from weightbench.evaluation.data_today import data_today  # loads torch
+
+        data = data_today(record.trial.task for record in records)
+    return Loaded(records, costs, submitted.badges, submitted.texts, broken, data)

@@ -125,13 +125,13 @@ def _check_belonging(manifest: Manifest, made: Sequence[Record | Cost]) -> None:
         if name in seen:
             refuse(f"{where}: there twice")
         seen.add(name)
-    if len({_code(one.trial) for one in made}) > 1:
+    if len({_made_with(one.trial) for one in made}) > 1:
         refuse(f"{RECORDS}: made with more than one version of weightbench, or on two devices")
     if len({one.provenance.commit for one in made}) > 1:
         refuse(f"{RECORDS}: made at more than one commit; run all trials with one")
 
 
-def _code(trial: Trial) -> tuple[int, str, bool]:
+def _made_with(trial: Trial) -> tuple[int, str, bool]:
     return trial.engine, trial.device, trial.privileged
 
 

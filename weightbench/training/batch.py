@@ -1,21 +1,22 @@
-"""The mini-batch a weighter sees, and what is done with the weights it returns."""
+"""Mini-batches, and what is done with the weights that a weighter returns for them."""
 
 from __future__ import annotations
 
+import abc
+import dataclasses
+import functools
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from weightbench.alignment import Aligned, Way, align
 from weightbench.alignment.passes import kept_buffers
 from weightbench.data.dataset import Pool
-from weightbench.errors import BadWeights
-
-if TYPE_CHECKING:
-    from weightbench.training.run import Run
+from weightbench.errors import BadWeights, Misuse
+from weightbench.training.run import Batch, Run
 
 
 def normalize(weights: Tensor) -> Tensor:
@@ -34,122 +35,91 @@ def normalize(weights: Tensor) -> Tensor:
     return weights / (total + (total == 0))
 
 
-class Batch:
-    """A mini-batch as a weighter sees it. Costly things are computed when first read, and once.
+class ComputedBatch(Batch):
+    """A batch that a step can be taken on; its examples are gathered when they are first read."""
 
-    Attributes:
-        run: the training run it belongs to.
-        index: (n,) int64, positions in the training set (in the hold-out, for a clean batch).
-        inputs: (n, ...) float32, after augmentation.
-        labels: (n,) int64, as given.
-        step: how many steps were taken before this one.
-        progress: the share of the schedule that is behind, in [0, 1).
-        held_out: whether the examples are those of the hold-out.
-        timeless: whether nobody has asked it for ``run``, ``step`` or ``progress``: what is
-            computed from the rest alone is the same computation in every step.
-    """
-
-    __slots__ = (
-        "_alignment", "_clean", "_logits", "_losses", "_progress", "_run", "_step", "_update",
-        "held_out", "index", "inputs", "labels", "timeless",
-    )  # fmt: skip
-
-    def __init__(
-        self, run: Run, index: Tensor, inputs: Tensor, labels: Tensor, held_out: bool = False
-    ) -> None:
-        self._open(run, index, held_out)
-        self.inputs = inputs
-        self.labels = labels
-
-    def _open(self, run: Run, index: Tensor, held_out: bool) -> None:
+    def __init__(self, run: Run, index: Tensor, held_out: bool) -> None:
         self._run = run
         self.held_out = held_out
         self.index = index
         self._step = run.steps_taken
-        self._progress = run.progress
-        self.timeless = True
-        self._logits: Tensor | None = None
-        self._losses: Tensor | None = None
+        self._step_independent = True
         self._clean: Batch | None = None
         self._update: Callable[[Tensor], None] | None = None
         self._alignment: dict[Way, Tensor] = {}
 
-    def __len__(self) -> int:
-        return len(self.index)
+    @abc.abstractmethod
+    def _gather(self) -> tuple[Tensor, Tensor]:
+        """Inputs and labels."""
+
+    @functools.cached_property
+    @override
+    def inputs(self) -> Tensor:
+        return self._gathered()[0]
+
+    @functools.cached_property
+    @override
+    def labels(self) -> Tensor:
+        return self._gathered()[1]
+
+    def _gathered(self) -> tuple[Tensor, Tensor]:
+        """Both at once: what is not asked for now will be."""
+        inputs, labels = self._gather()
+        vars(self).update(inputs=inputs, labels=labels)
+        return inputs, labels
 
     @property
+    @override
     def run(self) -> Run:
-        """See the class."""
-        self.timeless = False
+        self._step_independent = False
         return self._run
 
     @property
+    @override
     def step(self) -> int:
-        """See the class."""
-        self.timeless = False
+        self._step_independent = False
         return self._step
 
     @property
+    @override
     def progress(self) -> float:
-        """See the class."""
-        self.timeless = False
-        return self._progress
+        self._step_independent = False
+        return self._step / self._run.recipe.steps
 
     @property
+    @override
     def model(self) -> nn.Module:
-        """The network in training."""
         return self._run.model
 
-    @property
+    @functools.cached_property
+    @override
     def logits(self) -> Tensor:
-        """(n, K) outputs of the network in training mode, with graph. The update reuses them."""
-        if self._logits is None:
-            with self._run.autocast():
-                logits: Tensor = self._run.model(self.inputs)
-            self._logits = logits if logits.dtype == torch.float32 else logits.float()
-        return self._logits
+        with self._run.autocast():
+            logits: Tensor = self._run.model(self.inputs)
+        return logits if logits.dtype == torch.float32 else logits.float()
 
-    @property
+    @functools.cached_property
+    @override
     def losses(self) -> Tensor:
-        """(n,) losses of the examples, with graph. The update reuses them, so reading is free."""
-        if self._losses is None:
-            self._losses = self._run.weighter.losses(self.logits, self.labels)
-        return self._losses
+        return self._run.losses(self.logits, self.labels)
 
+    @override
     def clean(self) -> Batch:
-        """The hold-out mini-batch of this step, the same one that :meth:`alignment` uses."""
         if self._clean is None:
             self._clean = self._run.clean_batch()
         return self._clean
 
+    @override
     def alignment(self, way: Way = "auto") -> Tensor:
-        """How far each example's gradient points where the hold-out's does.
-
-        Element i is <gradient of the mean hold-out loss, gradient of loss i>, that is, up to the
-        step size, -d(hold-out loss)/d(eps_i) of Ren et al. 2018, Algorithm 1. It concerns the
-        network's parameters; those of a loss take no part. ``fused`` and ``layerwise`` make the
-        update's own pass, so after them :attr:`logits` and :attr:`losses` are of that pass (under
-        ``layerwise`` without graph). If those were read before, they stay, and this costs a pass
-        more.
-
-        Args:
-            way: ``higher``, ``fused``, ``layerwise`` or ``auto``; all give the same numbers.
-
-        Returns:
-            (n,) float, detached.
-
-        Raises:
-            LayerwiseUnsupported: ``layerwise`` was asked for and is not valid here.
-            UnknownParameter: there is no such way.
-        """
         if way not in self._alignment:
-            if self._losses is None and self._logits is None:
-                aligned = self._aligned(way)
-                self._logits, self._losses = aligned.logits, aligned.losses
-                self._update = aligned.backward
-            else:
-                with kept_buffers(self._run.model):
+            if "logits" in vars(self) or "losses" in vars(self):
+                with kept_buffers(self.model):
                     aligned = self._aligned(way)
+            else:
+                aligned = self._aligned(way)
+                self._update = aligned.backward
+                if aligned.logits is not None and aligned.losses is not None:
+                    self.logits, self.losses = aligned.logits, aligned.losses
             self._alignment[way] = aligned.alignment
         return self._alignment[way]
 
@@ -157,51 +127,113 @@ class Batch:
         run, clean = self._run, self.clean()
         with run.autocast():
             return align(
-                run.model, run.weighter.losses, self.inputs, self.labels,
-                clean.inputs, clean.labels, way,
+                run.model, run.losses, self.inputs, self.labels, clean.inputs, clean.labels, way,
                 loss_has_parameters=bool(run.loss_parameters),
             )  # fmt: skip
 
-    def backward(self, weights: Tensor) -> None:
-        """Accumulate the gradient of ``sum_i weights_i * losses_i``."""
+    def _backward(self, weights: Tensor) -> None:
         if self._update is None:
             # The gradient of the weighted sum, without forming the sum in the graph.
             self.losses.backward(weights)  # type: ignore[no-untyped-call]
         else:
             self._update(weights)
 
-    def is_finite(self, weights: Tensor) -> bool:
-        """Whether ``sum_i weights_i * losses_i`` is a finite number."""
-        return math.isfinite(torch.dot(weights, self.losses.detach()).item())
 
-
-class Drawn(Batch):
-    """A batch by position in a pool; its examples are gathered when they are first read.
+@dataclasses.dataclass(eq=False)
+class Draw:
+    """Which examples a batch has, before they are gathered.
 
     Attributes:
-        pool: what it is drawn from.
-        drawn: what the augmentation drew for its images; None where there is none.
+        pool: what they are drawn from.
+        index: (n,) int64, positions in the pool.
+        augmentation: what the augmentation drew for the images; None where there is none.
+        held_out: whether they are of the hold-out.
     """
 
-    __slots__ = ("drawn", "pool")
+    pool: Pool
+    index: Tensor
+    augmentation: Tensor | None
+    held_out: bool
+
+
+class LazyBatch(ComputedBatch):
+    """A batch by position in a pool."""
+
+    def __init__(self, run: Run, draw: Draw) -> None:
+        super().__init__(run, draw.index, draw.held_out)
+        self._draw = draw
+
+    @override
+    def _gather(self) -> tuple[Tensor, Tensor]:
+        return self._draw.pool.take(self.index, self._draw.augmentation)
+
+
+class GivenBatch(ComputedBatch):
+    """A batch of the examples it is given."""
 
     def __init__(
-        self, run: Run, pool: Pool, index: Tensor, drawn: Tensor | None, held_out: bool
+        self, run: Run, index: Tensor, inputs: Tensor, labels: Tensor, held_out: bool = False
     ) -> None:
-        self._open(run, index, held_out)
-        self.pool = pool
-        self.drawn = drawn
+        super().__init__(run, index, held_out)
+        self._given = inputs, labels
 
-    def __getattr__(self, name: str) -> Tensor:
-        """Called for what is not there yet."""
-        if name not in ("inputs", "labels"):
-            raise AttributeError(f"a batch has no attribute {name!r}")
-        self.inputs, self.labels = self.pool.take(self.index, self.drawn)
-        return self.inputs if name == "inputs" else self.labels
+    @override
+    def _gather(self) -> tuple[Tensor, Tensor]:
+        return self._given
 
 
-def usable(weights: Tensor, batch: Batch) -> Tensor:
-    """``weights`` in the form a step takes, (n,) float32, detached; see :func:`explain` for values.
+# ---- what the engine does with a batch and no weighter may ---------------------------------------
+
+
+def computed(batch: Batch) -> ComputedBatch:
+    """The batch, seen to be one that a step can be taken on.
+
+    Raises:
+        Misuse: it is of somebody else's making.
+    """
+    if not isinstance(batch, ComputedBatch):
+        raise Misuse(
+            f"batches() yielded a {type(batch).__name__}; yield what run.batch, run.clean_batch or "
+            "run.epochs give"
+        )
+    return batch
+
+
+def backward(batch: Batch, weights: Tensor) -> None:
+    """Accumulate the gradient of ``sum_i weights_i * losses_i``."""
+    computed(batch)._backward(weights)
+
+
+def step_independent(batch: Batch) -> bool:
+    """Whether nobody has asked it, or its clean batch, for ``run``, ``step`` or ``progress``.
+
+    What is computed from the rest alone is the same computation in every step.
+    """
+    batch = computed(batch)
+    return batch._step_independent and (batch._clean is None or step_independent(batch._clean))
+
+
+def draws_of(batch: Batch) -> tuple[Draw | None, Draw | None]:
+    """What the batch is drawn from, and the clean batch that was asked of it; None where not."""
+    batch = computed(batch)
+    return tuple(  # type: ignore[return-value]
+        one._draw if isinstance(one, LazyBatch) else None for one in (batch, batch._clean)
+    )
+
+
+def with_clean(batch: ComputedBatch, clean: Batch) -> ComputedBatch:
+    """``batch`` with ``clean`` as its clean batch."""
+    batch._clean = clean
+    return batch
+
+
+def is_finite(batch: Batch, weights: Tensor) -> bool:
+    """Whether ``sum_i weights_i * losses_i`` is a finite number."""
+    return math.isfinite(torch.dot(weights, batch.losses.detach()).item())
+
+
+def as_step_weights(weights: Tensor, batch: Batch) -> Tensor:
+    """``weights`` in the form a step takes, (n,) float32, detached, whatever their values.
 
     Raises:
         BadWeights: not a tensor, or of the wrong shape, device or type.
@@ -222,7 +254,7 @@ def usable(weights: Tensor, batch: Batch) -> Tensor:
     return weights if weights.dtype == torch.float32 else weights.float()
 
 
-def explain(weights: Tensor, batch: Batch, negative: bool) -> None:
+def check_values(weights: Tensor, batch: Batch, negative: bool) -> None:
     """Say what is wrong with the values of ``weights``, if anything is.
 
     Args:

@@ -4,34 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+import math
 
 import torch
-from torch import nn
 
 from weightbench.errors import BadSpec, OverBudget
 
 _MAY_SHRINK = ("steps", "evaluations")
 _FREE = ("milestones",)
+_CHOICES = {
+    "bf16": ("never", "gpu", "always"),
+    "optimizer": ("sgd", "adamw"),
+    "schedule": ("step", "linear", "cosine"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How every weighter's model is trained: SGD with momentum, step-wise decay.
+    """How every weighter's model is trained; SGD with step-wise decay unless it says otherwise.
 
     Attributes:
         steps: optimiser steps in all.
         batch_size: examples a step.
         lr: learning rate at the start.
-        momentum: of SGD.
+        momentum: of SGD; the decay of the first moment of AdamW.
         weight_decay: on weights (two or more dimensions); biases and norms have none.
-        milestones: shares of ``steps`` after which the learning rate is multiplied by ``decay``.
+        milestones: shares of ``steps`` after which a ``step`` schedule multiplies the learning rate
+            by ``decay``.
         decay: that factor.
         clean_batch: hold-out examples a mini-batch, at most.
         evaluations: how often the select split is looked at, evenly spaced.
         bf16: where networks run under bfloat16 autocast: ``never``, ``gpu`` or ``always``. Logits,
             losses and parameters are float32 in any case.
+        optimizer: ``sgd`` or ``adamw``.
+        schedule: how the learning rate falls: ``step``, at the milestones; ``linear`` or
+            ``cosine``, after every step, to 0 at the end.
     """
 
     steps: int = 400
@@ -44,14 +51,20 @@ class Recipe:
     clean_batch: int = 100
     evaluations: int = 10
     bf16: str = "never"
+    optimizer: str = "sgd"
+    schedule: str = "step"
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot train anything."""
         for name in ("steps", "batch_size", "clean_batch", "evaluations", "lr"):
             if getattr(self, name) <= 0:
                 raise BadSpec(f"{name}={getattr(self, name)}: must be above 0")
-        if self.bf16 not in ("never", "gpu", "always"):
-            raise BadSpec(f"bf16={self.bf16}: expected never, gpu or always")
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                expected = f"{', '.join(choices[:-1])} or {choices[-1]}"
+                raise BadSpec(f"{name}={getattr(self, name)}: expected {expected}")
+        if self.optimizer == "adamw" and not 0 <= self.momentum < 1:
+            raise BadSpec(f"momentum={self.momentum}: adamw needs one from 0 to below 1")
 
     def autocast(self, device: torch.device) -> contextlib.AbstractContextManager[object]:
         """The precision in which a network runs on ``device``."""
@@ -59,8 +72,24 @@ class Recipe:
             return torch.autocast(device.type, torch.bfloat16)
         return contextlib.nullcontext()
 
-    def decay_steps(self) -> frozenset[int]:
-        """The steps after which the learning rate falls."""
+    def rate_at(self, step: int) -> float:
+        """The learning rate of the step after ``step`` others."""
+        if self.schedule == "linear":
+            return self.lr * (1 - step / self.steps)
+        if self.schedule == "cosine":
+            return self.lr * (1 + math.cos(math.pi * step / self.steps)) / 2
+        rate = self.lr
+        for _ in range(sum(0 < decayed <= step for decayed in self._decay_steps())):
+            rate *= self.decay  # one factor after another: a power would be rounded otherwise
+        return rate
+
+    def rate_steps(self) -> frozenset[int]:
+        """The steps after which the learning rate is another."""
+        if self.schedule == "step":
+            return self._decay_steps()
+        return frozenset(range(1, self.steps))
+
+    def _decay_steps(self) -> frozenset[int]:
         return frozenset(round(share * self.steps) for share in self.milestones)
 
     def evaluation_steps(self) -> frozenset[int]:
@@ -68,7 +97,7 @@ class Recipe:
         count = min(self.evaluations, self.steps)
         return frozenset(round(self.steps * (i + 1) / count) for i in range(count))
 
-    def admit(self, asked: Recipe) -> None:
+    def refuse_changes(self, asked: Recipe) -> None:
         """See that a weighter's ``asked`` is this schedule but for fewer steps or other decays.
 
         Raises:
@@ -84,21 +113,3 @@ class Recipe:
                 raise OverBudget(
                     f"recipe() sets {field.name} to {wanted}; it is {given} for every weighter"
                 )
-
-    def optimizer(
-        self, model: nn.Module, loss_parameters: Sequence[nn.Parameter] = ()
-    ) -> torch.optim.SGD:
-        """SGD over the trainable parameters of ``model`` and, without decay, those of the loss."""
-        own = [p for p in model.parameters() if p.requires_grad]
-        decayed = [p for p in own if self.weight_decay and p.ndim > 1]
-        plain = [p for p in own if not self.weight_decay or p.ndim <= 1]
-        groups: list[dict[str, Any]] = [
-            {"params": decayed, "weight_decay": self.weight_decay},
-            {"params": [*plain, *loss_parameters]},
-        ]
-        return torch.optim.SGD(
-            [group for group in groups if group["params"]],
-            lr=self.lr,
-            momentum=self.momentum,
-            fused=True,  # one kernel for all parameters
-        )

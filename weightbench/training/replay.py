@@ -8,23 +8,30 @@ others are taken one operation after another, as on a CPU. docs/gpu.md has the c
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from weightbench.data.dataset import Pool, sent
+from weightbench.data.dataset import to_device
 from weightbench.spec import Spec
-from weightbench.streams import global_states
-from weightbench.training.batch import Batch, Drawn, usable
+from weightbench.training.batch import (
+    ComputedBatch,
+    Draw,
+    LazyBatch,
+    as_step_weights,
+    backward,
+    computed,
+    draws_of,
+    step_independent,
+    with_clean,
+)
 from weightbench.training.cuda import aside, captured, waits
-from weightbench.training.loop import check_values, forget_gradients
+from weightbench.training.optimizer import forget_gradients, is_fused
+from weightbench.training.random_streams import global_states
+from weightbench.training.run import Batch
+from weightbench.training.trainer import Stepper, Trainer, eager
 from weightbench.training.weighter import Weighter, Wrapper, layers_of
-
-if TYPE_CHECKING:
-    from weightbench.training.run import Run
 
 _WATCHED = 3  # steps that are watched before one is captured
 _PATIENCE = 10  # of them at most, while the device is waited for in each
@@ -35,94 +42,68 @@ _STATE = (bool, int, float, str, type(None), Spec, Tensor, nn.Module, Weighter)
 _HOOKS = ("batches", "end_epoch")  # what runs between steps
 
 
-def stepper(run: Run) -> Callable[[Batch], None]:
-    """What weighs a batch with the run's own weighter and takes the step."""
-    if run.replays:
-        return Replay(run).step
-
-    def step(batch: Batch) -> None:
-        eager(run, batch)
-
-    return step
+def stepper(trainer: Trainer) -> Callable[[Batch], None]:
+    """Steps that are replayed where that is the same."""
+    return Replay(trainer).step
 
 
-def eager(run: Run, batch: Batch) -> Tensor:
-    """Weigh and take the step, operation by operation; the weights."""
-    weights = run.weighter.weigh(batch)
-    run.step(weights)
-    return weights
+def stepper_on(device: str | torch.device) -> Stepper:
+    """How a trial takes its steps on ``device``."""
+    return stepper if torch.device(device).type == "cuda" else eager
 
 
-@dataclasses.dataclass(frozen=True)
-class _Place:
-    """A buffer for the draws of one batch after another.
+def _place(draw: Draw | None) -> Draw | None:
+    """Buffers for the draws of one batch after another, all like this one."""
+    if draw is None:
+        return None
+    drawn = draw.augmentation
+    if drawn is not None:
+        drawn = to_device(drawn, draw.index.device).clone()
+    return Draw(draw.pool, draw.index.clone(), drawn, draw.held_out)
 
-    Attributes:
-        pool: what all of them are drawn from.
-        index: (n,) int64, positions in the pool.
-        drawn: what the augmentation drew, if there is one.
-        held_out: whether they are batches of the hold-out.
-    """
 
-    pool: Pool
-    index: Tensor
-    drawn: Tensor | None
-    held_out: bool
+def _fits(place: Draw, draw: Draw | None) -> bool:
+    return (
+        draw is not None and draw.pool is place.pool and draw.index.shape == place.index.shape
+    )  # fmt: skip
 
-    @classmethod
-    def like(cls, batch: Batch | None) -> _Place | None:
-        """A place for batches like this one."""
-        if not isinstance(batch, Drawn):
-            return None
-        drawn = None if batch.drawn is None else sent(batch.drawn, batch.index.device).clone()
-        return cls(batch.pool, batch.index.clone(), drawn, batch.held_out)
 
-    def takes(self, batch: Batch) -> bool:
-        return (
-            isinstance(batch, Drawn)
-            and batch.pool is self.pool
-            and batch.index.shape == self.index.shape
-        )
-
-    def put(self, batch: Batch) -> None:
-        assert isinstance(batch, Drawn)
-        self.index.copy_(batch.index)
-        if self.drawn is not None and batch.drawn is not None:
-            self.drawn.copy_(sent(batch.drawn, self.drawn.device))
-
-    def batch(self, run: Run) -> Drawn:
-        return Drawn(run, self.pool, self.index, self.drawn, self.held_out)
+def _put(place: Draw, draw: Draw | None) -> None:
+    assert draw is not None
+    place.index.copy_(draw.index)
+    if place.augmentation is not None and draw.augmentation is not None:
+        place.augmentation.copy_(to_device(draw.augmentation, place.augmentation.device))
 
 
 class Replay:
-    """Takes the steps of a run; replays them where that is the same.
+    """Takes the steps of a trainer; replays them where that is the same.
 
     Attributes:
         replayed: how many steps were.
         reason: why no more of them will be; None as long as they may.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, trainer: Trainer) -> None:
         self.replayed = 0
-        self.reason = _obstacle(run.weighter)
-        self._run = run
+        self.reason = _obstacle(trainer)
+        self._trainer = trainer
         self._seen = 0
-        self._place: _Place | None = None
-        self._clean: _Place | None = None
+        self._place: Draw | None = None
+        self._clean: Draw | None = None
         self._play: Callable[[], None] | None = None
         self._rates: list[float] = []
         self._proofs = 0
         self._stream: torch.cuda.Stream | None = None
-        if run.device.type == "cuda":
-            self._stream = torch.cuda.Stream(run.device)  # type: ignore[no-untyped-call]
+        if trainer.device.type == "cuda":
+            self._stream = torch.cuda.Stream(trainer.device)  # type: ignore[no-untyped-call]
 
     def step(self, batch: Batch) -> None:
         """Weigh ``batch`` and take the step."""
         if self.reason is not None:
-            eager(self._run, batch)
+            self._trainer.weigh_and_step(batch)
         elif self._place is None:
             self._watch(batch)
-        elif self._place.takes(batch) and self._ready(batch):
+        elif _fits(self._place, draws_of(batch)[0]) and self._ready(batch):
             self._replay(batch)
         else:
             self._eager(batch)
@@ -130,39 +111,41 @@ class Replay:
     def _eager(self, batch: Batch) -> Tensor:
         """On the stream of captures: what autograd keeps from a step remembers the stream."""
         with aside(self._stream):
-            return eager(self._run, batch)
+            return self._trainer.weigh_and_step(batch)
 
     # ---- is it the same every time? --------------------------------------------------------------
 
     def _watch(self, batch: Batch) -> None:
         """Take the step and see what it reads and moves."""
-        run, before = self._run, _attributes(self._run.weighter)
-        streams = _streams(run)
-        with waits(run.device) as waited:
+        trainer, before = self._trainer, _attributes(self._trainer.weighter)
+        streams = _streams(trainer)
+        with waits(trainer.device) as waited:
             self._eager(batch)
-        clean, after = batch._clean, _attributes(run.weighter)
+        after = _attributes(trainer.weighter)
         self._seen += 1
-        if not (batch.timeless and (clean is None or clean.timeless)):
+        if not step_independent(batch):
             self.reason = "weigh() asks for the run, the step or the progress"
         elif len(before) != len(after) or any(a is not b for a, b in zip(before, after)):  # noqa: B905
             self.reason = "weigh() rebinds an attribute"
-        elif any(not torch.equal(a, b) for a, b in zip(streams, _streams(run), strict=True)):
+        elif any(not torch.equal(a, b) for a, b in zip(streams, _streams(trainer), strict=True)):
             self.reason = "the step draws random numbers"
         elif waited and self._seen >= _PATIENCE:
             self.reason = "the step waits for the device"
         elif self._seen >= _WATCHED and not waited:
-            self._place, self._clean = _Place.like(batch), _Place.like(clean)
+            self._place, self._clean = map(_place, draws_of(batch))
+            if not is_fused(optimizer_of(trainer)):
+                self.reason = "the network's parameters or gradients are of a kind for plain steps"
 
     # ---- capture and replay ----------------------------------------------------------------------
 
     def _ready(self, batch: Batch) -> bool:
         """Put the batch in its place, and capture the step where that is to be done."""
         assert self._place is not None
-        assert self._run.optimizer is not None
-        self._place.put(batch)
+        _put(self._place, draws_of(batch)[0])
         if self._clean is not None:
-            self._clean.put(batch.clean())
-        rates = [group["lr"] for group in self._run.optimizer.param_groups]
+            batch.clean()
+            _put(self._clean, draws_of(batch)[1])
+        rates = [group["lr"] for group in optimizer_of(self._trainer).param_groups]
         if self._play is None or rates != self._rates:
             self._play, self._rates, self._proofs = None, rates, _PROOFS
             try:
@@ -173,15 +156,14 @@ class Replay:
 
     def _whole(self) -> None:
         """The whole step on what is in place."""
-        run, optimizer = self._run, self._run.optimizer
+        run, optimizer = self._trainer.run, optimizer_of(self._trainer)
         assert self._place is not None
-        assert optimizer is not None
-        batch = self._place.batch(run)
+        batch: ComputedBatch = LazyBatch(run, self._place)
         if self._clean is not None:
-            batch._clean = self._clean.batch(run)
-        weights = usable(run.weighter.weigh(batch), batch)
+            batch = with_clean(batch, LazyBatch(run, self._clean))
+        weights = as_step_weights(self._trainer.weighter.weigh(batch), batch)
         forget_gradients(optimizer)
-        batch.backward(weights)
+        backward(batch, weights)
         optimizer.step()
         self._weights, self._losses = weights, batch.losses.detach()
 
@@ -191,32 +173,42 @@ class Replay:
             self._prove(batch)
             return
         self._play()
-        batch._losses = self._losses
-        check_values(self._run, self._weights, batch)
-        self._run._count(batch, self._weights)
+        computed(batch).losses = self._losses
+        self._trainer.check_now_and_then(batch, self._weights)
+        self._trainer.finish_step(self._weights)
         self.replayed += 1
 
     def _prove(self, batch: Batch) -> None:
         """Take the step both ways, keep what the eager one did, and compare."""
         assert self._play is not None
-        before = _copied(_state(self._run))
+        before = _copied(_state(self._trainer))
         self._play()
-        replayed = [*_copied(_state(self._run)), [self._weights.clone()]]
+        replayed = [*_copied(_state(self._trainer)), [self._weights.clone()]]
         with torch.no_grad():
-            for group, was in zip(_state(self._run), before, strict=True):
+            for group, was in zip(_state(self._trainer), before, strict=True):
                 for tensor, value in zip(group, was, strict=True):
                     tensor.copy_(value)
-        weights = usable(self._eager(batch), batch)
-        stepped = [*_state(self._run), [weights]]
+        weights = as_step_weights(self._eager(batch), batch)
+        stepped = [*_state(self._trainer), [weights]]
         before.append([torch.zeros_like(weights)])
         self._proofs -= 1
         if not all(map(_same, before, stepped, replayed)):
             self.reason, self._play = "a replayed step differed from the eager one", None
 
 
-def _obstacle(weighter: Weighter) -> str | None:
-    """Why the steps of a weighter are not even watched."""
-    for layer in layers_of(weighter):
+def optimizer_of(trainer: Trainer) -> torch.optim.Optimizer:
+    """Its optimiser, once it has begun."""
+    assert trainer.optimizer is not None
+    return trainer.optimizer
+
+
+def _obstacle(trainer: Trainer) -> str | None:
+    """Why the steps of a trainer are not even watched."""
+    if trainer.recipe.schedule != "step":
+        return "the learning rate is another in every step"
+    if trainer.recipe.optimizer != "sgd":
+        return f"{trainer.recipe.optimizer} counts its steps"
+    for layer in layers_of(trainer.weighter):
         cls = type(layer)
         if not cls.__module__.startswith("weightbench."):
             return f"{cls.__name__} does not come with weightbench"
@@ -232,25 +224,24 @@ def _attributes(weighter: Weighter) -> list[object]:
     return [value if isinstance(value, _STATE) else object() for value in values]
 
 
-def _streams(run: Run) -> list[Tensor]:
+def _streams(trainer: Trainer) -> list[Tensor]:
     """The states of the random streams that a step could draw from."""
-    return [run.generator.get_state(), *global_states(run.device)]
+    return [trainer.generator.get_state(), *global_states(trainer.device)]
 
 
-def _state(run: Run) -> list[list[Tensor]]:
+def _state(trainer: Trainer) -> list[list[Tensor]]:
     """Everything that a step moves, in groups of one scale."""
-    assert run.optimizer is not None
     modules: list[Tensor] = []
     own: list[Tensor] = []
-    for value in _attributes(run.weighter):
+    for value in _attributes(trainer.weighter):
         if isinstance(value, nn.Module):
             modules += [*value.parameters(), *value.buffers()]
         elif isinstance(value, Tensor):
             own.append(value)
-    moments = [value for state in run.optimizer.state.values() for value in state.values()]
+    moments = [value for state in optimizer_of(trainer).state.values() for value in state.values()]
     return [
-        list(run.model.parameters()),
-        list(run.model.buffers()),
+        list(trainer.model.parameters()),
+        list(trainer.model.buffers()),
         [value for value in moments if isinstance(value, Tensor)],
         modules,
         own,

@@ -1,112 +1,208 @@
-"""The training loop: reset, batches, step. ``weightbench evaluate`` runs nothing but this."""
+"""The contract: what a weighter may see of a run and of its batches, and nothing else.
+
+docs/write-a-weighter.md lists the same names; no chain of public names leads beyond them.
+"""
 
 from __future__ import annotations
 
+import abc
 import contextlib
-import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from weightbench.data.dataset import Pool
-from weightbench.errors import HiddenData, Misuse, OverBudget
-from weightbench.streams import seeded_globals, stream_seed, torch_stream
-from weightbench.training.batch import Batch, Drawn, usable
-from weightbench.training.checkpoint import Checkpoint
-from weightbench.training.clock import PhaseClock
-from weightbench.training.loop import batches_of, check_values, forget_gradients
+from weightbench.alignment import Way
 from weightbench.training.recipe import Recipe
-from weightbench.training.replay import stepper
-from weightbench.training.selection import Selection
-from weightbench.training.sets import Passes, Sets, predict
-from weightbench.training.task import Task
-from weightbench.training.weight_log import WeightLog
-from weightbench.training.weighter import Weighter, stream_of
 
-_BUDGET = 20  # schedules of the task that a run may take, side trainings included
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-class _ByHand(Weighter):
-    """The weighter of a loop that is driven by hand: default hooks, weights from outside."""
+class Batch(abc.ABC):
+    """A mini-batch as a weighter sees it. Costly things are computed when first read, and once.
+
+    Attributes:
+        index: (n,) int64, positions in the training set (in the hold-out, for a clean batch).
+        held_out: whether the examples are those of the hold-out.
+    """
+
+    index: Tensor
+    held_out: bool
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    @abc.abstractmethod
+    def inputs(self) -> Tensor:
+        """(n, ...) float32, after augmentation."""
+
+    @property
+    @abc.abstractmethod
+    def labels(self) -> Tensor:
+        """(n,) int64, as given."""
+
+    @property
+    @abc.abstractmethod
+    def run(self) -> Run:
+        """The training run it belongs to."""
+
+    @property
+    @abc.abstractmethod
+    def step(self) -> int:
+        """How many steps were taken before this one."""
+
+    @property
+    @abc.abstractmethod
+    def progress(self) -> float:
+        """The share of the schedule that is behind, in [0, 1)."""
+
+    @property
+    @abc.abstractmethod
+    def model(self) -> nn.Module:
+        """The network in training."""
+
+    @property
+    @abc.abstractmethod
+    def logits(self) -> Tensor:
+        """(n, K) outputs of the network in training mode, with graph. The update reuses them."""
+
+    @property
+    @abc.abstractmethod
+    def losses(self) -> Tensor:
+        """(n,) losses of the examples, with graph. The update reuses them, so reading is free."""
+
+    @abc.abstractmethod
+    def clean(self) -> Batch:
+        """The hold-out mini-batch of this step, the same one that :meth:`alignment` uses."""
+
+    @abc.abstractmethod
+    def alignment(self, way: Way = "auto") -> Tensor:
+        """How far each example's gradient points where the hold-out's does.
+
+        Element i is <gradient of the mean hold-out loss, gradient of loss i>, that is, up to the
+        step size, -d(hold-out loss)/d(eps_i) of Ren et al. 2018, Algorithm 1. It concerns the
+        network's parameters; those of a loss take no part. ``fused`` and ``layerwise`` make the
+        update's own pass, so after them :attr:`logits` and :attr:`losses` are of that pass (under
+        ``layerwise`` without graph). If those were read before, they stay, and this costs a pass
+        more.
+
+        Args:
+            way: ``higher``, ``fused``, ``layerwise`` or ``auto``; all give the same numbers.
+
+        Returns:
+            (n,) float, detached.
+
+        Raises:
+            LayerwiseUnsupported: ``layerwise`` was asked for and is not valid here.
+            UnknownParameter: there is no such way.
+        """
+
+
+class Weighs(Protocol):
+    """Whoever weighs batches; at a run's door this is a ``Weighter``."""
 
     def weigh(self, batch: Batch) -> Tensor:
-        raise Misuse("this run has no weighter: call run.step(weights)")
+        """One weight per example, (n,) float."""
+
+
+class _Engine(Protocol):
+    """What answers a :class:`Run`: a trainer, as far as a weighter's questions go."""
+
+    model: nn.Module
+    device: torch.device
+    labels: Tensor
+    recipe: Recipe
+    steps_taken: int
+    side_steps: int
+    generator: torch.Generator
+
+    @property
+    def granted_steps(self) -> int: ...
+    @property
+    def progress(self) -> float: ...
+    @property
+    def num_classes(self) -> int: ...
+    @property
+    def true_labels(self) -> Tensor: ...
+    @property
+    def holdout(self) -> tuple[Tensor, Tensor]: ...
+    @property
+    def loss_parameters(self) -> tuple[nn.Parameter, ...]: ...
+    @property
+    def losses(self) -> Loss: ...
+    def batch(self, index: Tensor) -> Batch: ...
+    def clean_batch(self, size: int | None = None) -> Batch: ...
+    def epochs(self, size: int) -> Iterator[Batch]: ...
+    def predict(self, model: nn.Module | None = None, on: str = "train") -> Tensor: ...
+    def fork(
+        self, weighter: Weighs, role: str, on: str, steps: int | None, model: nn.Module | None
+    ) -> nn.Module: ...
+    def new_model(self, role: str) -> nn.Module: ...
+    def selected_model(self) -> nn.Module: ...
+    def autocast(self) -> contextlib.AbstractContextManager[Any]: ...
 
 
 class Run:
-    """One training run of one weighter on one task at one seed.
+    """One training run of one weighter on one task at one seed, as its weighter sees it."""
 
-    Attributes:
-        model: the network in training.
-        device: where everything lives.
-        recipe: the schedule, as the weighter's ``recipe`` hook left it.
-        steps_taken: optimiser steps so far.
-        side_steps: steps taken by side trainings (:meth:`fork`); a weighter that trains something
-            else besides adds its steps.
-        num_classes: K.
-        labels: (n,) int64, the training labels as given.
-        used_holdout: whether clean data had a say (the hold-out was touched, or the deployed
-            network was chosen on the select split); noted, for tables tell the two apart.
-        generator: the weighter's own random stream, the only randomness it may use.
-        replays: whether :meth:`train` replays steps where it can (the module ``replay``).
-    """
+    __slots__ = ("__weakref__", "_engine")
 
-    def __init__(
-        self,
-        task: Task,
-        seed: int = 0,
-        *,
-        weighter: Weighter | None = None,
-        device: str | torch.device = "cpu",
-    ) -> None:
-        clock = PhaseClock(torch.device(device))
-        with clock.phase("setup"):
-            self.splits = task.split(seed)
-            sets = Sets.of(task, self.splits, torch.device(device))
-            self._setup(task, seed, weighter or _ByHand(), sets, task.recipe, clock, role="")
+    def __init__(self, engine: _Engine) -> None:
+        self._engine = engine
 
-    def _setup(
-        self,
-        task: Task,
-        seed: int,
-        weighter: Weighter,
-        sets: Sets,
-        recipe: Recipe,
-        clock: PhaseClock,
-        role: str,
-    ) -> None:
-        self.task, self.seed, self.weighter = task, seed, weighter
-        self._sets, self._clock, self._role = sets, clock, role
-        self.device = sets.train.labels.device
-        self.labels = sets.train.labels
-        self.used_holdout = False
-        self.num_classes = task.data.num_classes
-        self.recipe = weighter.recipe(recipe)
-        if not role:
-            recipe.admit(self.recipe)
-        self._privileged = weighter.privileged  # as declared before it saw anything
-        self.generator = torch_stream(task.stream, role + "weighter", seed, stream_of(weighter))
-        self._order = torch_stream(task.stream, role + "order", seed)
-        self._clean_order = torch_stream(task.stream, role + "clean", seed)
-        self._passes: dict[tuple[str, int], Passes] = {}
-        self._checkpoint: Checkpoint | None = None
-        self.model = task.build_model(seed, role + "model").to(self.device)
-        self.steps_taken = self.side_steps = 0
-        self.loss_parameters: list[nn.Parameter] = []
-        self.optimizer: torch.optim.Optimizer | None = None
-        self._batch: Batch | None = None
-        self._deployed: nn.Module | None = None
-        self._selection = Selection()
-        self.weight_log: WeightLog | None = None
-        self.replays = self.device.type == "cuda"
+    @property
+    def model(self) -> nn.Module:
+        """The network in training."""
+        return self._engine.model
 
-    # ---- what a weighter reads -------------------------------------------------------------------
+    @property
+    def device(self) -> torch.device:
+        """Where everything lives."""
+        return self._engine.device
+
+    @property
+    def recipe(self) -> Recipe:
+        """The schedule, as the weighter's ``recipe`` hook left it."""
+        return self._engine.recipe
+
+    @property
+    def granted_steps(self) -> int:
+        """The steps of the task's own schedule."""
+        return self._engine.granted_steps
+
+    @property
+    def steps_taken(self) -> int:
+        """Optimiser steps so far."""
+        return self._engine.steps_taken
+
+    @property
+    def side_steps(self) -> int:
+        """Steps taken by side trainings (:meth:`fork`).
+
+        A weighter that trains something else besides adds its steps.
+        """
+        return self._engine.side_steps
+
+    @side_steps.setter
+    def side_steps(self, steps: int) -> None:
+        self._engine.side_steps = steps
 
     @property
     def progress(self) -> float:
         """The share of the schedule that is behind, in [0, 1)."""
-        return self.steps_taken / self.recipe.steps
+        return self._engine.progress
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return self._engine.num_classes
+
+    @property
+    def labels(self) -> Tensor:
+        """(n,) int64, the training labels as given."""
+        return self._engine.labels
 
     @property
     def true_labels(self) -> Tensor:
@@ -115,38 +211,38 @@ class Run:
         Raises:
             HiddenData: the weighter is not declared ``privileged``.
         """
-        if not self._privileged:
-            raise HiddenData(
-                "the true labels belong to the scorer; a weighter that must see them declares "
-                "privileged = True and is shown unranked"
-            )
-        return self._sets.true_labels
+        return self._engine.true_labels
 
     @property
     def holdout(self) -> tuple[Tensor, Tensor]:
         """Clean inputs and labels, for the weighter's use."""
-        return self._pool("holdout").whole()
+        return self._engine.holdout
 
-    def _pool(self, on: str) -> Pool:
-        """The set a weighter asked for by name; the hidden ones are refused."""
-        if on not in ("train", "holdout"):
-            raise HiddenData(f"{on!r} is not for weighters; they may see 'train' and 'holdout'")
-        self.used_holdout |= on == "holdout"
-        pool: Pool = getattr(self._sets, on)
-        return pool
+    @property
+    def generator(self) -> torch.Generator:
+        """The weighter's own random stream, the only randomness it may use."""
+        return self._engine.generator
+
+    @property
+    def loss_parameters(self) -> tuple[nn.Parameter, ...]:
+        """What the weighter's ``parameters`` gave."""
+        return self._engine.loss_parameters
+
+    @property
+    def losses(self) -> Loss:
+        """The weighter's ``losses``: of each example, (n, K) and (n,) to (n,)."""
+        return self._engine.losses
 
     def batch(self, index: Tensor) -> Batch:
         """The training examples ``index``, (b,) int64, as a batch."""
-        return self._batch_of(self._sets.train, index, "augment")
+        return self._engine.batch(index)
 
-    def _batch_of(self, pool: Pool, index: Tensor, role: str) -> Batch:
-        """A batch of ``pool``, augmented by draws that depend on the step and nothing before it."""
-        drawn = None
-        if pool.augmentation is not None:
-            role = f"{self._role}{role}/{self.steps_taken}"
-            stream = torch_stream(self.task.stream, role, self.seed)
-            drawn = pool.augmentation.draw(len(index), stream)
-        return Drawn(self, pool, index, drawn, held_out=pool is self._sets.holdout)
+    def clean_batch(self, size: int | None = None) -> Batch:
+        """The next hold-out mini-batch: ``recipe.clean_batch`` examples, or all if there are fewer.
+
+        ``index`` of that batch counts within the hold-out.
+        """
+        return self._engine.clean_batch(size)
 
     def epochs(self, size: int) -> Iterator[Batch]:
         """Shuffled passes over the training set, for ever.
@@ -154,36 +250,15 @@ class Run:
         Batches have ``size`` examples; what is left over at the end of a pass sits out, and a set
         smaller than ``size`` is one batch. The order does not depend on the weighter.
         """
-        for index in self._passes_over("train", size):
-            yield self.batch(index)
-
-    def _passes_over(self, on: str, size: int) -> Passes:
-        if (on, size) not in self._passes:
-            order = self._order if on == "train" else self._clean_order
-            self._passes[on, size] = Passes(getattr(self._sets, on), size, order)
-        return self._passes[on, size]
-
-    def clean_batch(self, size: int | None = None) -> Batch:
-        """The next hold-out mini-batch: ``recipe.clean_batch`` examples, or all if there are fewer.
-
-        ``index`` of that batch counts within the hold-out.
-        """
-        size = min(size or self.recipe.clean_batch, len(self._pool("holdout")))
-        pool = self._sets.holdout
-        if size == len(pool):
-            index = torch.arange(size, device=self.device)
-        else:
-            index = next(self._passes_over("holdout", size))
-        return self._batch_of(pool, index, "clean-augment")
+        return self._engine.epochs(size)
 
     def predict(self, model: nn.Module | None = None, on: str = "train") -> Tensor:
         """(n, K) outputs on the whole ``train`` or ``holdout`` set: no augmentation, no graph."""
-        with self.autocast():
-            return predict(model or self.model, self._pool(on))
+        return self._engine.predict(model, on)
 
     def fork(
         self,
-        weighter: Weighter,
+        weighter: Weighs,
         role: str,
         on: str = "train",
         steps: int | None = None,
@@ -202,45 +277,11 @@ class Run:
         Returns:
             The trained network, in evaluation mode.
         """
-        if weighter.privileged and not self._privileged:
-            raise HiddenData("a side training cannot be privileged where its owner is not")
-        pool = self._pool(on)
-        true = self._sets.true_labels if on == "train" else pool.labels
-        child = Run.__new__(Run)
-        recipe = dataclasses.replace(self.recipe, steps=steps or self.recipe.steps)
-        self._afford(recipe.steps)
-        sets = dataclasses.replace(self._sets, train=pool, true_labels=true)
-        clock = PhaseClock(self.device)  # its time is part of the phase it is called from
-        child._setup(self.task, self.seed, weighter, sets, recipe, clock, f"{self._role}{role}/")
-        child.model = child.model if model is None else model
-        child.replays = self.replays
-        child._train(child.unwatched())
-        model = child.finish()
-        self.side_steps += child.steps_taken + child.side_steps
-        self.used_holdout |= child.used_holdout
-        return model
-
-    def _afford(self, more: int) -> None:
-        """Raise OverBudget where ``more`` steps of side trainings are too many."""
-        all_in_all, granted = self.recipe.steps + self.side_steps + more, self.task.recipe.steps
-        if all_in_all > _BUDGET * granted:
-            raise OverBudget(
-                f"with its side trainings it comes to {all_in_all} steps; "
-                f"{_BUDGET} times the task's {granted} are granted"
-            )
-
-    @property
-    def phases(self) -> dict[str, float]:
-        """Seconds spent in ``setup``, ``begin``, ``train``, ``select``, ``finish``, ``test``."""
-        return dict(self._clock.seconds)
-
-    def autocast(self) -> contextlib.AbstractContextManager[object]:
-        """The precision the recipe runs networks in; for a weighter that calls one itself."""
-        return self.recipe.autocast(self.device)
+        return self._engine.fork(weighter, role, on, steps, model)
 
     def new_model(self, role: str) -> nn.Module:
         """A second network of the task's kind, with its own initial parameters."""
-        return self.task.build_model(self.seed, f"{self._role}{role}").to(self.device)
+        return self._engine.new_model(role)
 
     def selected_model(self) -> nn.Module:
         """The network that did best on the select split, for a weighter's ``finish`` alone.
@@ -249,111 +290,8 @@ class Run:
             HiddenData: the training is still going on; a choice made on the select split would get
                 into the weights.
         """
-        if self.steps_taken < self.recipe.steps:
-            raise HiddenData("the selected network is handed out after the last step, in finish()")
-        self.used_holdout = True
-        return self._best()
+        return self._engine.selected_model()
 
-    # ---- the loop --------------------------------------------------------------------------------
-
-    def __iter__(self) -> Iterator[Batch]:
-        return batches_of(self, monitor=True)
-
-    def unwatched(self) -> Iterator[Batch]:
-        """The loop without looks at the select split: for side trainings and for timing."""
-        return batches_of(self, monitor=False)
-
-    def _train(self, batches: Iterator[Batch]) -> None:
-        step = stepper(self)
-        # Dropout draws from torch's global stream; nobody is to meet what ran before in a process.
-        with seeded_globals(stream_seed(self.task.stream, f"{self._role}dropout", self.seed)):
-            for batch in batches:
-                step(batch)
-
-    def train(self, checkpoint: Checkpoint | None = None) -> nn.Module:
-        """Run the whole loop with the run's own weighter and return the network to be judged.
-
-        Args:
-            checkpoint: where to leave the state now and then, and to go on from.
-        """
-        self._checkpoint = checkpoint
-        self._train(iter(self))
-        return self.finish()
-
-    def step(self, weights: Tensor) -> None:
-        """Take one optimiser step on ``sum_i weights_i * loss_i`` of the current batch.
-
-        Args:
-            weights: (n,) floating point, finite, on the batch's device; not negative unless the
-                weighter declares it.
-
-        Raises:
-            BadWeights: they are not.
-            Diverged: the weighted loss is not finite.
-        """
-        batch, optimizer = self._batch, self.optimizer
-        if batch is None or optimizer is None:
-            raise Misuse("run.step(weights) belongs inside `for batch in run:`, once per batch")
-        weights = usable(weights, batch)
-        forget_gradients(optimizer)
-        batch.backward(weights)
-        check_values(self, weights, batch)
-        optimizer.step()
-        self._count(batch, weights)
-
-    def _count(self, batch: Batch, weights: Tensor) -> None:
-        """Note a step that was taken."""
-        if self.weight_log is not None:
-            self.weight_log.note(batch, weights)
-        self.steps_taken += 1
-        self._batch = None
-
-    # ---- what the engine and the scorer read -----------------------------------------------------
-
-    @property
-    def select_accuracy(self) -> list[tuple[int, float]]:
-        """(step, accuracy on the select split) of every look."""
-        return self._selection.curve
-
-    def _look(self) -> None:
-        if len(self._sets.select):
-            with self._clock.phase("select"), self.autocast():
-                self._selection.look(self.steps_taken, self.model, self._sets.select)
-
-    def _best(self) -> nn.Module:
-        """A copy of the network that did best on the select split; of the last where none was."""
-        model = self.new_model("model")
-        model.load_state_dict(self._selection.best or self.model.state_dict())
-        return model.eval()
-
-    def finish(self) -> nn.Module:
-        """The network to be judged, in evaluation mode; the weighter's ``finish`` runs once.
-
-        Raises:
-            Misuse: the training still goes on.
-            OverBudget: there were too many steps of side trainings.
-        """
-        if self._deployed is None:
-            if self.steps_taken < self.recipe.steps:
-                raise Misuse(
-                    f"a network is judged after the last step; this run has taken "
-                    f"{self.steps_taken} of {self.recipe.steps}"
-                )
-            with self._clock.phase("finish"):
-                self._deployed = self.weighter.finish(self).eval()
-            self._afford(0)
-        return self._deployed
-
-    def test_predictions(self, selected: bool = False) -> Tensor:
-        """(n_test,) int64, predicted classes of the judged network, for the scorer.
-
-        Args:
-            selected: of the network that did best on the select split instead of the last one.
-        """
-        model = self._best() if selected and self._selection.best else self.finish()
-        with self._clock.phase("test"), self.autocast():
-            return predict(model, self._sets.test).argmax(1)
-
-    def score(self) -> float:
-        """Test accuracy of the judged network, in [0, 1]."""
-        return float((self.test_predictions() == self._sets.test.labels).float().mean())
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The precision the recipe runs networks in; for a weighter that calls one itself."""
+        return self._engine.autocast()

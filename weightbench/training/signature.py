@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from weightbench.data.dataset import DataSet
-from weightbench.streams import seeded_globals
+from weightbench.training.random_streams import seeded_globals
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 Signature = tuple[str, list[tuple[str, tuple[int, ...], str, bool]]]

@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from torch import nn
 
+from weightbench import _deprecated
 from weightbench.data.augmentation import CropFlip
 from weightbench.data.corruption import Corrupted, Corruption, describe
 from weightbench.data.dataset import DataSet, as_positions
@@ -23,13 +24,10 @@ from weightbench.errors import BadData, BadSpec, SharedExamples
 from weightbench.identity import checksum
 from weightbench.registry import TASKS, is_file_spec, load_from_file, without_path
 from weightbench.spec import Spec, checked_params, differing, parse, types_of
-from weightbench.streams import numpy_stream, seeded_globals, stream_seed
+from weightbench.streams import numpy_stream, stream_seed
+from weightbench.training.random_streams import seeded_globals
 from weightbench.training.recipe import Recipe
 from weightbench.training.signature import signature
-
-if TYPE_CHECKING:
-    from weightbench.training.run import Run
-    from weightbench.training.weighter import Weighter
 
 Index = NDArray[np.int64]
 
@@ -233,13 +231,7 @@ class Task:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model
 
-    def reset(self, seed: int = 0, weighter: Weighter | None = None, device: str = "cpu") -> Run:
-        """Start a training run: ``for batch in run: run.step(weights)``."""
-        from weightbench.training.run import (
-            Run,  # the loop is built on tasks; this is its front door
-        )
-
-        return Run(self, seed, weighter=weighter, device=device)
+    reset = _deprecated.forwarded("task.reset(seed)", "start")
 
     def with_params(self, spec: Spec) -> Task:
         """This task with the bracket parameters of ``spec`` set, each on the part that owns it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,11 +19,8 @@ from weightbench.registry import (
     without_path,
 )
 from weightbench.spec import Spec, checked_params, defaults_of, differing, parse, types_of
-from weightbench.training.batch import Batch
 from weightbench.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from weightbench.training.run import Run
+from weightbench.training.run import Batch, Run
 
 
 class Weighter(abc.ABC):

@@ -21,7 +21,7 @@ _WRITTEN = 12  # classes up to which the shares are written into the picture of 
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class SeedResult:
     """A record behind a number."""
 
     seed: int
@@ -38,7 +38,7 @@ class Result:
     task: str
     link: str
     cell: Cell
-    runs: tuple[Run, ...]
+    runs: tuple[SeedResult, ...]
     separation: str
     effective: str
 
@@ -176,7 +176,7 @@ def _places(rows: Sequence[tuple[Board, Row]]) -> dict[str, str]:
 
 def _result(task: str, weighter: str, cell: Cell, index: PageIndex) -> Result:
     group = index.records(task, weighter)
-    runs = tuple(_run(record, index) for record in group)
+    runs = tuple(_seed_result(record, index) for record in group)
     return Result(plain(task), index.tasks[task], cell, runs, *_last_weights(group))
 
 
@@ -208,8 +208,8 @@ def _last_weights(group: Sequence[Record]) -> tuple[str, str]:
     )
 
 
-def _run(record: Record, index: PageIndex) -> Run:
-    return Run(
+def _seed_result(record: Record, index: PageIndex) -> SeedResult:
+    return SeedResult(
         seed=record.trial.seed,
         accuracy=f"{record.training.accuracy:.4f}" if record.training else record.status,
         key=record.trial.key,

@@ -53,10 +53,10 @@ class Scatter:
     margin: int = MARGIN
 
 
-Point = tuple[str, float, float, float, float]  # weighter, cost, skill, its interval
+CostAndSkill = tuple[str, float, float, float, float]  # weighter, cost, skill, its interval
 
 
-def scatter(points: Sequence[Point]) -> Scatter | None:
+def scatter(points: Sequence[CostAndSkill]) -> Scatter | None:
     """The picture, None where there is nothing to show.
 
     On the front are those that nobody beats in both: no other has at most their cost and at least
@@ -113,7 +113,7 @@ def shortened(name: str) -> str:
     return name if len(name) <= 28 else f"{name[:27]}…"
 
 
-def _undominated(cost: float, skill: float, points: Sequence[Point]) -> bool:
+def _undominated(cost: float, skill: float, points: Sequence[CostAndSkill]) -> bool:
     return not any(c <= cost and s >= skill and (c < cost or s > skill) for _, c, s, *_ in points)
 
 

@@ -140,7 +140,7 @@ def _points(board: Board) -> list[tuple[str, float, float, float, float]]:
     return [
         (plain(row.weighter), row.cost.time, row.skill.mean, row.skill.low, row.skill.high)
         for row in board.rows
-        if row.cost and row.skill and not row.privileged and board.whole(row)
+        if row.cost and row.skill and not row.privileged and board.is_complete(row)
     ]
 
 
@@ -156,7 +156,9 @@ def _line(row: Row, board: Board, axis: Axis, ids: Mapping[str, str], index: Pag
         privileged=row.privileged,
         skill=row.skill,
         bar=axis.bar(row.skill) if row.skill else None,
-        coverage="" if board.whole(row) else f"{board.covered(row)} of {len(board.anchors)} tasks",
+        coverage=""
+        if board.is_complete(row)
+        else f"{board.covered(row)} of {len(board.anchors)} tasks",
         cells=tuple((cell, _depth(cell)) for cell in map(row.cells.get, board.tasks)),
         costs=tuple(cost_texts(row)),
         failures=row.failures,

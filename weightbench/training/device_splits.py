@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from weightbench.data.augmentation import CropFlip
-from weightbench.data.dataset import Pool, sent
+from weightbench.data.dataset import Pool, to_device
 from weightbench.training.task import Splits, Task
 
 _CHUNK = 2000  # examples a forward pass when a whole set is predicted
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Sets:
+class DeviceSplits:
     """What is on the device; the last three belong to the engine and the scorer."""
 
     train: Pool
@@ -28,13 +28,13 @@ class Sets:
     true_labels: Tensor
 
     @classmethod
-    def of(cls, task: Task, splits: Splits, device: torch.device) -> Sets:
+    def of(cls, task: Task, splits: Splits, device: torch.device) -> DeviceSplits:
         """The splits of ``task``, copied to ``device``."""
         data, true = task.data, task.data.labels
-        train = Pool.of(data, splits.train, splits.given, device, task.augmentation)
+        train = Pool.from_dataset(data, splits.train, splits.given, device, task.augmentation)
 
         def clean(index: NDArray[np.int64], augmentation: CropFlip | None = None) -> Pool:
-            pool = Pool.of(data, index, true[index], device, augmentation)
+            pool = Pool.from_dataset(data, index, true[index], device, augmentation)
             return pool.standardized(by=train) if data.standardize else pool
 
         return cls(
@@ -46,7 +46,7 @@ class Sets:
         )
 
 
-class Passes:
+class ShuffledIndices:
     """Indices of mini-batches in shuffled passes, for ever; what is left over sits out.
 
     A pool smaller than ``size`` is one batch.
@@ -72,7 +72,7 @@ class Passes:
 
     def _shuffle(self) -> None:
         self._before = self._generator.get_state()
-        order = sent(torch.randperm(self._n, generator=self._generator), self._device)
+        order = to_device(torch.randperm(self._n, generator=self._generator), self._device)
         self._batches = torch.split(order[: self._used], self._size)
         self._at = 0
 

@@ -13,21 +13,20 @@ from torch import Tensor, nn
 
 import weightbench as wb
 from weightbench.errors import Diverged, HiddenData, Misuse, OverBudget
-from weightbench.training.run import Run
 
 
 def uniform(batch: wb.Batch) -> Tensor:
     return torch.full((len(batch),), 1 / len(batch))
 
 
-def train(task: wb.Task, weighter: str, seed: int = 0) -> Run:
-    run = task.reset(seed, weighter=wb.make_weighter(weighter))
+def train(task: wb.Task, weighter: str, seed: int = 0) -> wb.Trainer:
+    run = wb.start(task, seed, weighter=wb.make_weighter(weighter))
     run.train()
     return run
 
 
 def test_by_hand_equals_the_engine(tiny: wb.Task) -> None:
-    run = tiny.reset(seed=0)
+    run = wb.start(tiny, seed=0)
     for batch in run:
         run.step(uniform(batch))
     engine = train(tiny, "uniform")
@@ -39,7 +38,7 @@ def test_by_hand_equals_the_engine(tiny: wb.Task) -> None:
 
 def test_uniform_equals_a_loop_in_plain_pytorch(tiny: wb.Task) -> None:
     """SGD on the mean loss over the same batches, learning rate falling at the milestones."""
-    run = tiny.reset(seed=0)
+    run = wb.start(tiny, seed=0)
     model, recipe = copy.deepcopy(run.model), run.recipe
     optimizer = torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=recipe.momentum)
     decays = [round(share * recipe.steps) for share in recipe.milestones]
@@ -66,7 +65,7 @@ class Seen:
 
 
 def seen(task: wb.Task, weighter: str, seed: int = 0) -> Seen:
-    run = task.reset(seed, weighter=wb.make_weighter(weighter))
+    run = wb.start(task, seed, weighter=wb.make_weighter(weighter))
     initial = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
     index, inputs = [], []
     for batch in run:
@@ -101,7 +100,7 @@ def test_the_global_stream_is_neither_read_nor_moved(tiny: wb.Task) -> None:
 
 
 def test_an_epoch_shows_every_example_at_most_once(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     an_epoch = len(run.labels) // run.recipe.batch_size
     index = [i for batch in seen(tiny, "uniform").index[:an_epoch] for i in batch]
     assert len(index) == len(set(index)) == an_epoch * run.recipe.batch_size
@@ -109,12 +108,12 @@ def test_an_epoch_shows_every_example_at_most_once(tiny: wb.Task) -> None:
 
 def test_a_set_smaller_than_a_batch_is_one_batch(tiny: wb.Task) -> None:
     large = dataclasses.replace(tiny.recipe, batch_size=10**6)
-    run = dataclasses.replace(tiny, recipe=large).reset(0)
+    run = wb.start(dataclasses.replace(tiny, recipe=large), 0)
     assert len(next(iter(run))) == len(run.labels)
 
 
 def test_clean_batches_go_round_the_holdout(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     _, labels = run.holdout
     whole = run.clean_batch()
     assert whole.labels.tolist() == labels.tolist()
@@ -125,8 +124,8 @@ def test_clean_batches_go_round_the_holdout(tiny: wb.Task) -> None:
 
 def test_true_labels_are_for_the_privileged(tiny: wb.Task) -> None:
     with pytest.raises(HiddenData, match="privileged = True"):
-        tiny.reset(0).true_labels  # noqa: B018
-    run = tiny.reset(0, weighter=wb.make_weighter("oracle"))
+        wb.start(tiny, 0).true_labels  # noqa: B018
+    run = wb.start(tiny, 0, weighter=wb.make_weighter("oracle"))
     assert float((run.true_labels != run.labels).float().mean()) == pytest.approx(
         run.splits.corrupted.rate
     )
@@ -134,7 +133,7 @@ def test_true_labels_are_for_the_privileged(tiny: wb.Task) -> None:
 
 @pytest.mark.parametrize("hidden", ["select", "test", "true_labels", "nonsense"])
 def test_hidden_splits_are_refused_by_name(tiny: wb.Task, hidden: str) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     with pytest.raises(HiddenData, match="not for weighters"):
         run.predict(on=hidden)
     with pytest.raises(HiddenData, match="not for weighters"):
@@ -143,7 +142,7 @@ def test_hidden_splits_are_refused_by_name(tiny: wb.Task, hidden: str) -> None:
 
 def test_a_side_training_cannot_be_privileged_for_its_owner(tiny: wb.Task) -> None:
     with pytest.raises(HiddenData, match="cannot be privileged"):
-        tiny.reset(0).fork(wb.make_weighter("oracle"), "side")
+        wb.start(tiny, 0).fork(wb.make_weighter("oracle"), "side")
 
 
 @dataclasses.dataclass
@@ -171,17 +170,19 @@ class Rescheduled(wb.Weighter):
 )
 def test_the_schedule_is_everybodys(tiny: wb.Task, changes: dict[str, object], says: str) -> None:
     with pytest.raises(OverBudget, match=says):
-        tiny.reset(0, weighter=Rescheduled(changes))
+        wb.start(tiny, 0, weighter=Rescheduled(changes))
 
 
 def test_a_schedule_may_be_shorter_and_decay_at_other_times(tiny: wb.Task) -> None:
-    run = tiny.reset(0, weighter=Rescheduled({"steps": 5, "evaluations": 1, "milestones": (0.1,)}))
+    run = wb.start(
+        tiny, 0, weighter=Rescheduled({"steps": 5, "evaluations": 1, "milestones": (0.1,)})
+    )
     run.train()
     assert run.steps_taken == 5
 
 
 def test_side_trainings_have_a_budget(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     for i in range(19):
         run.fork(wb.make_weighter("uniform"), f"side{i}")
     with pytest.raises(OverBudget, match=r"comes to 420 steps; 20 times the task's 20"):
@@ -189,7 +190,7 @@ def test_side_trainings_have_a_budget(tiny: wb.Task) -> None:
 
 
 def test_steps_of_a_loop_of_its_own_are_of_the_same_budget(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     for batch in run:
         run.step(uniform(batch))
     run.side_steps += 1_000_000
@@ -199,7 +200,7 @@ def test_steps_of_a_loop_of_its_own_are_of_the_same_budget(tiny: wb.Task) -> Non
 
 def test_nobody_is_judged_before_the_last_step(tiny: wb.Task) -> None:
     """A look at the test split in mid-training would also leave the network in evaluation mode."""
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     for batch in run:
         run.step(uniform(batch))
         if run.steps_taken == 3:
@@ -220,13 +221,13 @@ class Turncoat(wb.Weighter):
 
 def test_privileges_are_declared_before_the_training(tiny: wb.Task) -> None:
     with pytest.raises(HiddenData, match="privileged = True"):
-        tiny.reset(0, weighter=Turncoat()).train()
+        wb.start(tiny, 0, weighter=Turncoat()).train()
 
 
 class Forking(wb.Weighter):
     """Trains a model on the side before its own training."""
 
-    def begin(self, run: Run) -> None:
+    def begin(self, run: wb.Run) -> None:
         self.side = run.fork(wb.make_weighter("uniform"), "side", steps=5)
         self.logits = run.predict(self.side)
 
@@ -236,7 +237,7 @@ class Forking(wb.Weighter):
 
 def test_a_side_training_is_counted_and_disturbs_nothing(tiny: wb.Task) -> None:
     weighter = Forking()
-    run = tiny.reset(0, weighter=weighter)
+    run = wb.start(tiny, 0, weighter=weighter)
     run.train()
     assert run.side_steps == 5
     assert not weighter.side.training
@@ -246,7 +247,7 @@ def test_a_side_training_is_counted_and_disturbs_nothing(tiny: wb.Task) -> None:
 
 
 def test_a_second_network_has_its_own_parameters(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     second, again = run.new_model("second"), run.new_model("second")
     own = next(run.model.parameters())
     assert not torch.equal(next(second.parameters()), own)
@@ -271,7 +272,7 @@ class SumOfLoss(wb.Weighter):
 
 def test_parameters_of_the_loss_are_trained_but_not_deployed(tiny: wb.Task) -> None:
     weighter = SumOfLoss()
-    run = tiny.reset(0, weighter=weighter)
+    run = wb.start(tiny, 0, weighter=weighter)
     model = run.train()
     assert weighter.bias.abs().sum() > 0
     assert model is run.model
@@ -280,7 +281,7 @@ def test_parameters_of_the_loss_are_trained_but_not_deployed(tiny: wb.Task) -> N
 def test_weight_decay_is_for_weights_alone(tiny: wb.Task) -> None:
     decayed = dataclasses.replace(tiny.recipe, weight_decay=0.1)
     weighter = SumOfLoss()
-    run = dataclasses.replace(tiny, recipe=decayed).reset(0, weighter=weighter)
+    run = wb.start(dataclasses.replace(tiny, recipe=decayed), 0, weighter=weighter)
     next(iter(run))
     assert run.optimizer is not None
     with_decay = {
@@ -292,14 +293,14 @@ def test_weight_decay_is_for_weights_alone(tiny: wb.Task) -> None:
 
 
 def test_the_loop_says_when_it_is_driven_wrongly(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     with pytest.raises(Misuse, match="inside `for batch in run:`"):
         run.step(torch.ones(3))
     batches = iter(run)
     batch = next(batches)
     with pytest.raises(Misuse, match="passed over"):
         next(batches)
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     for batch in run:
         run.step(uniform(batch))
         with pytest.raises(Misuse, match="once per batch"):
@@ -307,11 +308,11 @@ def test_the_loop_says_when_it_is_driven_wrongly(tiny: wb.Task) -> None:
     with pytest.raises(Misuse, match="starts another"):
         next(iter(run))
     with pytest.raises(Misuse, match=r"call run\.step\(weights\)"):
-        tiny.reset(0).train()
+        wb.start(tiny, 0).train()
 
 
 class Short(wb.Weighter):
-    def batches(self, run: Run) -> Iterator[wb.Batch]:
+    def batches(self, run: wb.Run) -> Iterator[wb.Batch]:
         yield run.clean_batch()
 
     def weigh(self, batch: wb.Batch) -> Tensor:
@@ -320,7 +321,7 @@ class Short(wb.Weighter):
 
 def test_batches_that_run_out_are_named(tiny: wb.Task) -> None:
     with pytest.raises(Misuse, match="ended after 1 of"):
-        tiny.reset(0, weighter=Short()).train()
+        wb.start(tiny, 0, weighter=Short()).train()
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(tiny: wb.Task) -> None:
@@ -330,7 +331,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(tiny: wb.Task) -> None:
 
 
 def test_an_all_zero_batch_is_a_step_that_moves_nothing(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     before = [p.clone() for p in run.model.parameters()]
     batch = next(iter(run))
     run.step(torch.zeros(len(batch)))
@@ -339,7 +340,7 @@ def test_an_all_zero_batch_is_a_step_that_moves_nothing(tiny: wb.Task) -> None:
 
 
 def test_the_selected_network_is_the_best_on_select(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     looks, models = run.recipe.evaluation_steps(), []
     for batch in run:
         run.step(uniform(batch))
@@ -353,7 +354,7 @@ def test_the_selected_network_is_the_best_on_select(tiny: wb.Task) -> None:
 
 
 def test_progress_runs_from_0_to_below_1(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     progress = []
     for batch in run:
         progress.append(batch.progress)

@@ -1,0 +1,86 @@
+"""Where a training takes place: task, seed, data on a device, schedule, names of random streams."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+
+import torch
+from torch import nn
+
+from weightbench.data.dataset import Pool
+from weightbench.errors import HiddenData
+from weightbench.streams import stream_seed
+from weightbench.training.device_splits import DeviceSplits
+from weightbench.training.random_streams import seeded_globals, torch_stream
+from weightbench.training.recipe import Recipe
+from weightbench.training.task import Splits, Task
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Setting:
+    """What a training is given, whoever weighs it.
+
+    Attributes:
+        task: what is trained on.
+        seed: of every random stream.
+        splits: positions in the data set.
+        on_device: the splits themselves.
+        recipe: the schedule that is granted.
+        role: what the names of random streams begin with: empty, or that of a side training and
+            a slash.
+    """
+
+    task: Task
+    seed: int
+    splits: Splits
+    on_device: DeviceSplits
+    recipe: Recipe
+    role: str = ""
+
+    @classmethod
+    def of(cls, task: Task, seed: int, device: str | torch.device) -> Setting:
+        """That of a training of its own."""
+        splits = task.split(seed)
+        on_device = DeviceSplits.of(task, splits, torch.device(device))
+        return cls(task, seed, splits, on_device, task.recipe)
+
+    def side(self, role: str, on: str, recipe: Recipe) -> Setting:
+        """That of a side training on the ``train`` or ``holdout`` split."""
+        pool, true = self.visible(on), self.on_device.true_labels
+        on_device = dataclasses.replace(
+            self.on_device, train=pool, true_labels=true if on == "train" else pool.labels
+        )
+        return dataclasses.replace(
+            self, on_device=on_device, recipe=recipe, role=f"{self.role}{role}/"
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the data lies."""
+        return self.on_device.train.labels.device
+
+    def visible(self, on: str) -> Pool:
+        """The split a weighter asked for by name.
+
+        Raises:
+            HiddenData: it is one of the hidden ones.
+        """
+        if on not in ("train", "holdout"):
+            raise HiddenData(f"{on!r} is not for weighters; they may see 'train' and 'holdout'")
+        return self.on_device.train if on == "train" else self.on_device.holdout
+
+    def stream(self, role: str, weighter: str = "") -> torch.Generator:
+        """The random stream of that role."""
+        return torch_stream(self.task.stream, self.role + role, self.seed, weighter)
+
+    def dropout(self) -> contextlib.AbstractContextManager[None]:
+        """Torch's global stream, seeded inside the block: dropout draws from no other.
+
+        Nobody is to meet what ran before in a process.
+        """
+        return seeded_globals(stream_seed(self.task.stream, f"{self.role}dropout", self.seed))
+
+    def build_model(self, role: str) -> nn.Module:
+        """A fresh network of the task's kind."""
+        return self.task.build_model(self.seed, self.role + role).to(self.device)
