@@ -96,7 +96,7 @@ def by_hand(mine: Path) -> ByHand:
     """The training of ``Spoils`` at seed 2."""
     task = wb.make_task(TINY)
     splits = task.split(2)
-    run = task.reset(2, weighter=wb.make_weighter(f"{mine}:Spoils"))
+    run = wb.start(task, 2, weighter=wb.make_weighter(f"{mine}:Spoils"))
     looks = {}
     for batch in run:
         run.step(weights_of(batch.index, batch.step))
@@ -189,12 +189,13 @@ def noted(epoch: int, seed: int, task: wb.Task) -> Weights:
     """The weights of ``Counts`` in one epoch, counted by hand; batches are the same for all."""
     splits = task.split(seed)
     total, seen = np.zeros(len(splits.train)), np.zeros(len(splits.train), bool)
-    for batch in task.reset(seed, weighter=wb.make_weighter("uniform")):
+    run = wb.start(task, seed)
+    for batch in run:
         if (epoch - 1) * EPOCH <= batch.step < epoch * EPOCH:
             for i, w in zip(batch.index, weights_of(batch.index, batch.step).abs(), strict=True):
                 total[i] += float(w)
                 seen[i] = True
-        batch.run.step(torch.full((len(batch),), 1 / len(batch)))
+        run.step(torch.full((len(batch),), 1 / len(batch)))
     weight = np.where(seen, total / total[seen].mean(), np.nan)
     truth = task.data.labels[splits.train]
     return Weights(weight, splits.given, splits.given == truth)

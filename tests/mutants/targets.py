@@ -21,7 +21,7 @@ TARGETS = {
     "scoring": Target(("weightbench/scoring/*.py",), ("tests/scoring",)),
     "records": Target(
         ("weightbench/records/*.py", "weightbench/files.py"),
-        ("tests/records",),
+        ("tests/records", "tests/test_files.py"),
         (
             "tests/records/test_store.py::test_two_hundred_kills_lose_nothing",
             "tests/records/test_store.py::test_random_bit_flips_are_never_believed",

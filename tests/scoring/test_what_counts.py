@@ -44,6 +44,19 @@ def test_records_of_two_codes_or_devices_are_never_mixed(field: str) -> None:
         assert scored.records == tuple(now)
 
 
+def test_records_of_schema_1_are_told_apart_by_the_version_they_name() -> None:
+    old = {"engine": 0, "version": "0.1.0"}
+    before = [
+        record(TASK, "good", seed, 0.2, finished=DAYS[0], trial_changes=old) for seed in range(8)
+    ]
+    newer = {"engine": 0, "version": "0.2.0"}
+    now = [
+        record(TASK, "good", seed, 0.8, finished=DAYS[1], trial_changes=newer) for seed in range(6)
+    ]
+    for everything in ([*before, *now], [*now, *before]):
+        assert board(everything).records == tuple(now)
+
+
 def test_what_was_run_last_counts_for_each_weighter_on_its_own() -> None:
     """A weighter that was trained on another machine yesterday has not lost its records."""
     gpu = {"device": "cuda"}

@@ -61,6 +61,6 @@ def test_it_is_the_given_labels_that_are_corrupted(corruption: wb.Corruption, cl
 
 def test_clean_sets_have_the_true_labels() -> None:
     task = human(wb.Unchanged())
-    run, splits = task.reset(0), task.split(0)
+    run, splits = wb.start(task, 0), task.split(0)
     assert run.holdout[1].tolist() == task.data.labels[splits.holdout].tolist()
     assert run.labels.tolist() == splits.given.tolist()

@@ -68,21 +68,21 @@ class Nests(wb.Weighter):
 def test_clean_data_that_a_side_training_used_was_used(
     tiny: wb.Task, weighter: wb.Weighter, on: Set, used: bool
 ) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     assert not run.used_holdout
     run.fork(weighter, "side", on=on, steps=4)
     assert run.used_holdout == used
 
 
 def test_what_was_used_stays_used(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     run.fork(wb.make_weighter("l2rw"), "one", steps=2)
     run.fork(wb.make_weighter("uniform"), "two", steps=2)
     assert run.used_holdout
 
 
 def test_steps_of_side_trainings_of_side_trainings_count(tiny: wb.Task) -> None:
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     run.fork(Nests(), "one", steps=4)
     assert run.side_steps == 4 + 3
     run.fork(wb.make_weighter("uniform"), "two")
@@ -92,7 +92,7 @@ def test_steps_of_side_trainings_of_side_trainings_count(tiny: wb.Task) -> None:
 def test_a_side_training_goes_on_from_the_network_it_is_given_and_else_from_its_own(
     tiny: wb.Task,
 ) -> None:
-    run, again = tiny.reset(0), tiny.reset(0)
+    run, again = wb.start(tiny, 0), wb.start(tiny, 0)
     assert run.fork(wb.make_weighter("uniform"), "a", steps=2, model=run.model) is run.model
     one = run.fork(wb.make_weighter("uniform"), "side", steps=2)
     other = again.fork(wb.make_weighter("uniform"), "side", steps=2)
@@ -116,7 +116,7 @@ def test_true_labels_of_a_side_training_are_those_of_the_set_it_is_on(tiny: wb.T
         def weigh(self, batch: wb.Batch) -> Tensor:
             return uniform(batch)
 
-    run = tiny.reset(0, weighter=Looks())
+    run = wb.start(tiny, 0, weighter=Looks())
     run.fork(Looks(), "train", steps=1)
     run.fork(Looks(), "holdout", on="holdout", steps=1)
     splits = tiny.split(0)
@@ -137,7 +137,7 @@ def test_the_schedule_of_a_side_training_is_that_of_its_owner(tiny: wb.Task) -> 
         def weigh(self, batch: wb.Batch) -> Tensor:
             return uniform(batch)
 
-    run = tiny.reset(0)
+    run = wb.start(tiny, 0)
     run.fork(Notes(), "short", steps=5)
     run.fork(Notes(), "whole")
     assert recipes == [dataclasses.replace(tiny.recipe, steps=5), tiny.recipe]
