@@ -32,7 +32,8 @@ _HOMES = {
     "training.run": ("Batch", "Run"),
     "training.trainer": ("Trainer", "start"),
     "spec": ("Spec", "parse_spec"),
-    "training.task": ("HoldoutPerClass", "HoldoutTotal", "Task", "make_task", "register_task"),
+    "training.splits": ("HoldoutPerClass", "HoldoutTotal"),
+    "training.task": ("Task", "make_task", "register_task"),
     "training.weighter": (
         "Weighter",
         "Wrapper",
@@ -43,8 +44,8 @@ _HOMES = {
 }
 # Names that go with the next release, and what takes their place.
 _FORMER = {
-    "PerClass": ("training.task", "HoldoutPerClass"),
-    "Total": ("training.task", "HoldoutTotal"),
+    "PerClass": ("training.splits", "HoldoutPerClass"),
+    "Total": ("training.splits", "HoldoutTotal"),
     "Unchanged": ("data.corruption", "NoCorruption"),
     "parse": ("spec", "parse_spec"),
     **{
@@ -114,13 +115,8 @@ if TYPE_CHECKING:
     from weightbench.training.batch import normalize
     from weightbench.training.recipe import Recipe
     from weightbench.training.run import Batch, Run
-    from weightbench.training.task import (
-        HoldoutPerClass,
-        HoldoutTotal,
-        Task,
-        make_task,
-        register_task,
-    )
+    from weightbench.training.splits import HoldoutPerClass, HoldoutTotal
+    from weightbench.training.task import Task, make_task, register_task
     from weightbench.training.trainer import Trainer, start
     from weightbench.training.weighter import (
         Weighter,

@@ -15,7 +15,7 @@ import weightbench as wb
 from weightbench.data.corruption import describe
 from weightbench.data.dataset import Pool
 from weightbench.errors import BadData, SharedExamples
-from weightbench.training.task import Splits
+from weightbench.training.splits import Splits
 
 LABELS = np.array([0, 1, 1], dtype=np.int64)
 INPUTS = np.arange(6, dtype=np.float32).reshape(3, 2)

@@ -11,7 +11,8 @@ from weightbench.data.corruption import UniformFlip
 from weightbench.data.dataset import DataSet, Pool
 from weightbench.training.recipe import Recipe
 from weightbench.training.setting import Setting
-from weightbench.training.task import HoldoutPerClass, Task
+from weightbench.training.splits import HoldoutPerClass
+from weightbench.training.task import Task
 from weightbench.training.weighter import Weighter
 
 STEPS = 50

@@ -14,7 +14,8 @@ from weightbench.data import SPLITS
 from weightbench.errors import DataUnavailable, UnknownName, WeightbenchError
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite, is_file_spec
 from weightbench.spec import Value, defaults_of, parse_spec, suggest
-from weightbench.training.task import Splits, Task, make_task
+from weightbench.training.splits import Splits
+from weightbench.training.task import Task, make_task
 from weightbench.training.weighter import layers_of, make_weighter
 
 
