@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from weightbench.records.schema import Cost, Provenance, Record, Status, Training, Trial
+from weightbench.records.store import Predictions, checksum
 
 MADE = Provenance(
     packages={"python": "3.11"}, commit=None, dirty=False, machine="generated", threads=1
 )
+TASK = "digits-uniform-flip-v0"
 Accuracies = Mapping[str, Mapping[str, Sequence[float]]]
 
 
@@ -20,7 +22,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def trial(task: str, weighter: str, seed: int = 0, **changes: Any) -> Trial:
+def trial(task: str = TASK, weighter: str = "uniform", seed: int = 0, **changes: Any) -> Trial:
     fields = {
         "task": task,
         "fingerprint": digest(task),
@@ -72,6 +74,20 @@ def record(
     return Record(trial=whole, status="ok", training=trained, provenance=MADE, finished=finished)
 
 
+def predictions(seed: int = 0) -> Predictions:
+    rng = np.random.default_rng(seed)
+    return {"last": rng.integers(0, 10, 50), "selected": rng.integers(0, 10, 50)}
+
+
+def finished(seed: int = 0, weighter: str = "uniform") -> Record:
+    """A finished trial whose predictions are ``predictions(seed)``."""
+    return record(TASK, weighter, seed, 0.75, predictions=checksum(predictions(seed)))
+
+
+def failure(seed: int = 0, status: Status = "diverged") -> Record:
+    return record(TASK, "uniform", seed, None, status=status)
+
+
 def records(accuracies: Accuracies) -> list[Record]:
     """One record for each number in ``{task: {weighter: [accuracy of seed 0, 1, ...]}}``."""
     return [
@@ -82,7 +98,9 @@ def records(accuracies: Accuracies) -> list[Record]:
     ]
 
 
-def cost(task: str, weighter: str, time_ratio: float, **changes: Any) -> Cost:
+def cost(
+    task: str = TASK, weighter: str = "uniform", time_ratio: float = 1.5, **changes: Any
+) -> Cost:
     fields: dict[str, Any] = {
         "trial": trial(task, weighter),
         "time_ratio": time_ratio,

@@ -199,6 +199,34 @@ def test_the_answer_follows_the_mode() -> None:
     assert own.align("auto").backward is None
 
 
+def test_the_answer_follows_what_is_trained() -> None:
+    """A weight that is used outside of its layer stands in the way only while it is trained."""
+    own = network(Borrowed)
+    weight = next(p for name, p in own.model.named_parameters() if name == "1.inner.weight")
+    for frozen in (True, False, True, False):
+        weight.requires_grad_(not frozen)
+        aligned = own.align("auto")
+        assert (aligned.backward is not None) == frozen
+        wanted = own.align("higher").alignment
+        torch.testing.assert_close(aligned.alignment, wanted, rtol=1e-9, atol=1e-12)
+        if frozen:
+            assert own.align("layerwise").backward is not None
+        else:
+            with pytest.raises(LayerwiseUnsupported, match="is used outside of its layer's call"):
+                own.align("layerwise")
+
+
+def test_the_answer_follows_the_loss() -> None:
+    def relative(logits: Tensor, labels: Tensor) -> Tensor:
+        losses = cross_entropy(logits, labels)
+        return losses / losses.mean()
+
+    own = network(nn.ReLU)
+    for loss, right in ((cross_entropy, True), (relative, False), (cross_entropy, True)):
+        own.loss = loss
+        assert (own.align("auto").backward is not None) == right
+
+
 def test_asking_leaves_no_trace() -> None:
     """Neither in the streams of random numbers nor in buffers or gradients."""
     own = network(

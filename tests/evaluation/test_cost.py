@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
+import weightbench as wb
 from weightbench.evaluation.cost import LiveBytes, probe
 from weightbench.evaluation.grid import missing_costs, plan_grid
+from weightbench.evaluation.provenance import provenance
 from weightbench.evaluation.trial import plan
 from weightbench.records.schema import Cost
 from weightbench.records.store import Store
@@ -64,6 +68,60 @@ def test_bytes_from_outside_are_not_counted() -> None:
     with LiveBytes() as live:
         outside.add_(1)
     assert live.peak == 0
+
+
+WIDE = """
+import torch
+import weightbench as wb
+
+
+class Wide(wb.Weighter):
+    def begin(self, run):
+        self.extra = torch.nn.Parameter(torch.zeros({size}))
+
+    def parameters(self):
+        return [self.extra]
+
+    def losses(self, logits, labels):
+        return super().losses(logits + self.extra.sum(), labels)
+
+    def weigh(self, batch):
+        return torch.full((len(batch),), 1 / len(batch))
+"""
+
+
+def test_memory_is_that_of_model_optimiser_and_step(tmp_path: Path) -> None:
+    """Beside a weighter with a parameter of known size, whose gradient a step holds besides, and
+    whose momentum the optimiser: so a plain step's bytes follow from the ratio.
+    """
+    size = 4 * 200_000
+    path = tmp_path / "wide.py"
+    path.write_text(WIDE.format(size=size // 4))
+
+    def plain(momentum: float) -> float:
+        task = f"{TASK}[batch_size=4,momentum={momentum}]"
+        (trial,) = plan([task], [f"{path}:Wide"], [0], "cpu")
+        extra = size * (2 if momentum else 1)
+        return extra / (probe(trial, "uniform").memory_ratio - 1)
+
+    task = wb.make_task(TASK)
+    model = sum(p.nbytes for p in task.build_model(0).parameters())
+    without, with_momentum = plain(0.0), plain(0.9)
+    assert without == pytest.approx(2 * model, rel=0.15)  # parameters and gradients
+    assert with_momentum - without == pytest.approx(model, rel=0.02)
+
+
+def test_time_and_operations_are_those_of_the_weighter_over_uniforms() -> None:
+    """Beside another baseline both ratios are smaller, and turned round they are the inverse."""
+    there, back = probed("l2rw"), probed("uniform", "l2rw")
+    assert there.flop_ratio is not None
+    assert back.flop_ratio is not None
+    assert there.flop_ratio * back.flop_ratio == pytest.approx(1)
+    assert there.memory_ratio * back.memory_ratio == pytest.approx(1)
+    assert there.flop_ratio > 1 > back.flop_ratio
+    assert 0 < there.time_low <= there.time_ratio <= there.time_high
+    assert there.trial.weighter == "l2rw"
+    assert there.provenance == provenance("cpu")
 
 
 def test_no_cost_is_asked_for_where_nothing_ran(tmp_path: object) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests import samples
+from tests import generated
 from weightbench.errors import RecordError
 from weightbench.records.schema import Cost, Record, Trial, read_cost, read_record, write
 
@@ -25,7 +25,7 @@ counts = st.integers(0, 2**40)
 def test_a_record_survives_json(
     name: str, seed: int, share: float, curve: list[tuple[int, float]], sizes: dict[str, int]
 ) -> None:
-    plain = samples.record()
+    plain = generated.finished()
     assert plain.training is not None
     training = plain.training.model_copy(
         update={"accuracy": share, "select_curve": curve, "sizes": sizes}
@@ -36,13 +36,13 @@ def test_a_record_survives_json(
 
 
 def test_failures_and_costs_survive_json() -> None:
-    assert read_record(write(samples.failure())) == samples.failure()
-    assert read_cost(write(samples.cost())) == samples.cost()
+    assert read_record(write(generated.failure())) == generated.failure()
+    assert read_cost(write(generated.cost())) == generated.cost()
 
 
 @pytest.mark.parametrize("field", sorted(set(Trial.model_fields) - {"version"}))
 def test_every_field_of_a_trial_moves_its_key(field: str) -> None:
-    trial = samples.trial()
+    trial = generated.trial()
     now = getattr(trial, field)
     other = (
         not now if isinstance(now, bool) else now + 1 if isinstance(now, int) else now[:-1] + "7"
@@ -51,7 +51,7 @@ def test_every_field_of_a_trial_moves_its_key(field: str) -> None:
 
 
 def test_a_record_states_a_training_or_a_reason() -> None:
-    record = samples.record()
+    record = generated.finished()
     for update in ({"training": None}, {"reason": "none"}, {"status": "timeout"}):
         with pytest.raises(ValidationError):
             Record(**{**dict(record), **update})
@@ -89,7 +89,7 @@ def _refused(text: str | bytes) -> str:
     ],
 )
 def test_the_error_names_the_field(path: tuple[str, ...], value: object, says: str) -> None:
-    fields = _fields(samples.record())
+    fields = _fields(generated.finished())
     inner = fields
     for part in path[:-1]:
         inner = inner[part]
@@ -99,13 +99,13 @@ def test_the_error_names_the_field(path: tuple[str, ...], value: object, says: s
 
 @pytest.mark.parametrize("field", [*Record.model_fields, "sha256"])
 def test_missing_fields(field: str) -> None:
-    fields = _fields(samples.record())
+    fields = _fields(generated.finished())
     del fields[field]
     _refused(json.dumps(fields))
 
 
 def test_a_number_that_was_changed_by_hand_is_refused() -> None:
-    text = write(samples.record()).decode()
+    text = write(generated.finished()).decode()
     assert "sha256" in _refused(text.replace('"accuracy": 0.75', '"accuracy": 0.95'))
 
 
@@ -164,7 +164,7 @@ def _replace_value(text: bytes, rng: random.Random) -> bytes:
 
 def test_a_thousand_malformed_records() -> None:
     """Each is refused in one line; a changed blank between fields leaves the record as it was."""
-    rng, record = random.Random(0), samples.record()
+    rng, record = random.Random(0), generated.finished()
     text = write(record)
     refused: list[str] = []
     for damage in itertools.cycle((_truncate, _flip, _swap_halves, _overwrite, _replace_value)):

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
-from tests import samples
+from tests import generated
 from weightbench.errors import RecordError, StoreError
 from weightbench.records.schema import Record
 from weightbench.records.store import Damage, Store, checksum
@@ -36,9 +36,9 @@ def store(tmp_path: Path) -> Store:
 
 
 def fill(store: Store, seeds: int = 3) -> list[Record]:
-    records = [samples.record(seed) for seed in range(seeds)]
+    records = [generated.finished(seed) for seed in range(seeds)]
     for seed, record in enumerate(records):
-        store.put(record, samples.predictions(seed))
+        store.put(record, generated.predictions(seed))
     return records
 
 
@@ -52,15 +52,15 @@ def path_of(store: Store, record: Record, kind: str = "records") -> Path:
 
 def test_what_is_put_is_read(store: Store) -> None:
     records = fill(store)
-    store.put(samples.failure(7))
-    store.put_cost(samples.cost())
+    store.put(generated.failure(7))
+    store.put_cost(generated.cost())
     found, damaged = store.records()
-    assert by_seed(found) == [*records, samples.failure(7)]
-    assert store.costs() == ([samples.cost()], [])
+    assert by_seed(found) == [*records, generated.failure(7)]
+    assert store.costs() == ([generated.cost()], [])
     assert damaged == []
     assert store.audit() == []
     for seed, record in enumerate(records):
-        kept, given_ = store.predictions(record), samples.predictions(seed)
+        kept, given_ = store.predictions(record), generated.predictions(seed)
         assert kept.keys() == given_.keys()
         assert all(np.array_equal(kept[name], given_[name]) for name in kept)
 
@@ -75,9 +75,9 @@ def test_a_checksum_depends_on_names_and_values_alone(predictions: dict[str, np.
 
 
 def test_a_second_put_replaces_the_first(store: Store) -> None:
-    record = samples.record()
-    store.put(samples.failure())
-    store.put(record, samples.predictions())
+    record = generated.finished()
+    store.put(generated.failure())
+    store.put(record, generated.predictions())
     assert store.records() == ([record], [])
 
 
@@ -159,17 +159,17 @@ def test_nothing_set_aside_is_overwritten(store: Store) -> None:
     """The same trial damaged twice, as record and as cost."""
     kept = set()
     for _ in range(3):
-        store.put(samples.failure())
-        kept.add(store.set_aside(Damage(path_of(store, samples.failure()), "a test")))
-        store.put_cost(samples.cost())
-        kept.add(store.set_aside(Damage(path_of(store, samples.failure(), "costs"), "a test")))
+        store.put(generated.failure())
+        kept.add(store.set_aside(Damage(path_of(store, generated.failure()), "a test")))
+        store.put_cost(generated.cost())
+        kept.add(store.set_aside(Damage(path_of(store, generated.failure(), "costs"), "a test")))
     assert len(kept) == 6
     assert all(path.exists() for path in kept)
 
 
 def test_two_evaluations_may_set_the_same_file_aside(store: Store) -> None:
-    store.put(samples.failure())
-    damage = Damage(path_of(store, samples.failure()), "a test")
+    store.put(generated.failure())
+    damage = Damage(path_of(store, generated.failure()), "a test")
     store.set_aside(damage)
     store.set_aside(damage)
 
@@ -190,14 +190,14 @@ def test_random_bit_flips_are_never_believed(store: Store) -> None:
         assert by_seed([r for r in store.records()[0] if r.trial.key not in bad]) == good
         for seed, record in enumerate(records):
             if record in good:
-                assert checksum(store.predictions(record)) == checksum(samples.predictions(seed))
+                assert checksum(store.predictions(record)) == checksum(generated.predictions(seed))
         path.write_bytes(whole)
 
 
 def test_predictions_of_a_failure_are_refused(store: Store) -> None:
-    store.put(samples.failure())
+    store.put(generated.failure())
     with pytest.raises(RecordError, match="cannot be read"):
-        store.predictions(samples.failure())
+        store.predictions(generated.failure())
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_a_disk_that_refuses_leaves_what_was_there(store: Store) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         with pytest.raises(StoreError, match=r"cannot write .*the same command goes on"):
-            store.put(samples.record(9), samples.predictions(9))
+            store.put(generated.finished(9), generated.predictions(9))
 
     assert in_child(write_on) == 0
     assert by_seed(store.records()[0]) == records
@@ -257,8 +257,8 @@ def test_a_full_disk_loses_nothing_that_was_finished(small_disk: Path) -> None:
 
     def fill_up() -> None:
         for seed in range(1000):
-            store.put(samples.record(seed), samples.predictions(seed))
-            kept.append(samples.record(seed))
+            store.put(generated.finished(seed), generated.predictions(seed))
+            kept.append(generated.finished(seed))
 
     with pytest.raises(StoreError, match="No space left"):
         fill_up()
@@ -273,7 +273,7 @@ def test_a_read_only_disk_is_one_clear_error(small_disk: Path) -> None:
     records = fill(store, 2)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(StoreError, match="Read-only file system"):
-        store.put(samples.record(9), samples.predictions(9))
+        store.put(generated.finished(9), generated.predictions(9))
     with pytest.raises(StoreError, match="Read-only file system"):
         store.create()
     assert by_seed(store.records()[0]) == records
@@ -282,7 +282,7 @@ def test_a_read_only_disk_is_one_clear_error(small_disk: Path) -> None:
 def test_two_hundred_kills_lose_nothing(store: Store) -> None:
     """A writer is killed at random moments; all it said it had kept is there, and whole."""
     rng = random.Random(0)
-    record = samples.record()
+    record = generated.finished()
     said: set[int] = set()
     for kill in range(200):
         first = 1000 * kill
@@ -291,7 +291,7 @@ def test_two_hundred_kills_lose_nothing(store: Store) -> None:
         if child == 0:
             for seed in range(first, first + 1000):
                 trial = record.trial.model_copy(update={"seed": seed})
-                store.put(record.model_copy(update={"trial": trial}), samples.predictions())
+                store.put(record.model_copy(update={"trial": trial}), generated.predictions())
                 os.write(writer, f"{seed}\n".encode())
             os._exit(0)
         os.close(writer)
@@ -322,7 +322,7 @@ def test_two_writers_at_once(store: Store) -> None:
         _, damaged = store.records()
         assert damaged == []
         children = [child for child in children if os.waitpid(child, os.WNOHANG)[0] == 0]
-    assert by_seed(store.records()[0]) == [samples.record(seed) for seed in range(5)]
+    assert by_seed(store.records()[0]) == [generated.finished(seed) for seed in range(5)]
     assert store.audit() == []
 
 
@@ -331,16 +331,16 @@ def test_damaged_weights_leave_the_record_standing(
     store: Store, damage: Callable[[Path], None]
 ) -> None:
     weights = Weights(np.ones(30), np.arange(30) % 3, np.arange(30) < 20)
-    store.put(samples.record(), samples.predictions(), weights)
+    store.put(generated.finished(), generated.predictions(), weights)
     assert store.audit() == []
-    path = path_of(store, samples.record(), "weights")
+    path = path_of(store, generated.finished(), "weights")
     damage(path)
     (found,) = store.audit()
     assert found.path == path
     store.set_aside(found)
     assert store.audit() == []
-    assert store.records()[0] == [samples.record()]
-    assert store.weights(samples.record()) is None
+    assert store.records()[0] == [generated.finished()]
+    assert store.weights(generated.finished()) is None
 
 
 def test_what_dead_writers_left_is_found(store: Store) -> None:

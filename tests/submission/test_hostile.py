@@ -295,6 +295,12 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     "claims other data": (claims(data="ab" * 32), "trained on other data than the manifest"),
     "other data": (other_data, "checksum of the data is not that of the task's data"),
     "other splits": (checksum("splits"), "the splits are not the task's"),
+    "other sizes": (
+        lambda f: f.first(lambda r: r["training"]["sizes"].update(train=239)),
+        "the splits are not the task's",
+    ),
+    "no chance": (lambda f: f.training(chance=1 / 3 + 1e-7), "the record says chance 0.333333"),
+    "one step more": (lambda f: f.training(steps=21), "21 steps; the task has 20"),
     "other corruption": (checksum("corruption"), "the corrupted labels are not the task's"),
     "another weighter's record": (trial(weighter="l2rw"), "a record of 'l2rw', not of"),
     "another source's record": (trial(source="ab" * 32), "another source of the weighter"),

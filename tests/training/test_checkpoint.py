@@ -155,3 +155,110 @@ def test_flipped_bits_are_never_gone_on_from(tiny: wb.Task, place: float, tmp_pa
     whole = trained(tiny, "uniform")
     assert torch.equal(run.test_predictions(), whole.test_predictions())
     assert run.select_accuracy == whole.select_accuracy
+
+
+class Everything(wb.Weighter):
+    """Has a part in all that is kept: a stream, both orders, a parameter, side trainings."""
+
+    normalized = False
+
+    def begin(self, run: wb.Run) -> None:
+        self.scale = torch.nn.Parameter(torch.ones(()))
+        self.total = torch.zeros(len(run.labels))
+        self.epochs = torch.zeros(())
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        return [self.scale]
+
+    def losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return super().losses(logits * self.scale, labels)
+
+    def weigh(self, batch: wb.Batch) -> torch.Tensor:
+        run = batch.run
+        if batch.step == 4:  # before most stops, so that it is told from the file alone
+            run.fork(wb.make_weighter("uniform"), "side", steps=3)
+        if batch.step < 6:
+            self.total[run.clean_batch().index] += 1
+        self.total[batch.index] += 1
+        drawn = torch.rand(len(batch), generator=run.generator)
+        weights = (drawn + self.total[batch.index] + self.epochs).detach()
+        return weights / weights.sum() * (1 + batch.step % 3) / 2
+
+    def end_epoch(self, run: wb.Run) -> None:
+        self.epochs += 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Left:
+    """All that a training leaves behind."""
+
+    model: dict[str, torch.Tensor]
+    scale: torch.Tensor
+    total: torch.Tensor
+    epochs: torch.Tensor
+    last: torch.Tensor
+    selected: torch.Tensor
+    curve: list[tuple[int, float]]
+    steps: tuple[int, int]
+    used_holdout: bool
+    weights: list[list[float]]
+    drawn: torch.Tensor
+    clean: torch.Tensor
+    order: torch.Tensor
+
+
+def left(run: wb.Trainer, log: WeightLog, weighter: Everything) -> Left:
+    weights = [[w for w in epoch.weight.tolist() if w == w] for epoch in log.epochs()]
+    return Left(
+        run.model.state_dict(), weighter.scale.detach(), weighter.total, weighter.epochs,
+        run.test_predictions(), run.test_predictions(selected=True), run.select_accuracy,
+        (run.steps_taken, run.side_steps), run.used_holdout,
+        weights, torch.rand(3, generator=run.generator), run.clean_batch().index,
+        next(run.epochs(run.recipe.batch_size)).index,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("stop", [1, 2, 5, 6, 7, 8, 13, 14, 19])
+def test_all_that_a_training_leaves_is_the_same_bit_for_bit(
+    tiny: wb.Task, stop: int, tmp_path: Path
+) -> None:
+    """Its curve, its best network, its log of weights, its streams and what it has yet to draw.
+
+    Stopped before, at and after ends of epochs and a side training; gone on from in another run,
+    which knows nothing of the first but its file.
+    """
+    recipe = dataclasses.replace(tiny.recipe, clean_batch=5)
+    tiny = dataclasses.replace(tiny, recipe=recipe, model=dropping_out)
+
+    def trained_by(checkpoint: Checkpoint | None) -> Left:
+        weighter, log = Everything(), WeightLog()
+        lookers_on = [log, BestOnSelect(), *([checkpoint] if checkpoint else [])]
+        run = wb.start(tiny, 3, weighter, watchers=lookers_on)
+        run.train()
+        return left(run, log, weighter)
+
+    whole = trained_by(None)
+    with pytest.raises(KeyboardInterrupt):
+        trained_by(StopAt(tmp_path / "a.pt", stop))
+    again = trained_by(Checkpoint(tmp_path / "a.pt"))
+    for field in dataclasses.fields(Left):
+        one, other = getattr(whole, field.name), getattr(again, field.name)
+        if isinstance(one, dict):
+            assert all(torch.equal(one[name], other[name]) for name in one), field.name
+        elif isinstance(one, torch.Tensor):
+            assert torch.equal(one, other), field.name
+        else:
+            assert one == other, field.name
+    assert whole.steps == (20, 3)
+    assert whole.used_holdout
+    assert len(whole.weights) == 2
+
+
+def test_a_file_is_written_only_when_the_last_saving_is_long_ago(
+    tiny: wb.Task, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.pt"
+    trained(tiny, "uniform", Checkpoint(path, seconds=1000))
+    assert not path.exists()
+    trained(tiny, "uniform", Checkpoint(path, seconds=0))
+    assert path.exists()

@@ -29,7 +29,9 @@ def sign_flip(parts: Vector) -> float:
     parts = np.abs(parts[parts != 0])
     if len(parts) <= EXACT_UP_TO:
         return _counted(parts, total - slack)
-    return _saddlepoint(parts, min(total, float(parts.sum()) - slack))
+    if total >= float(parts.sum()) - slack:  # all of one sign: this pattern and its opposite
+        return float(0.5 ** (len(parts) - 1))
+    return _saddlepoint(parts, total)
 
 
 def _counted(parts: Vector, at_least: float) -> float:
@@ -64,7 +66,7 @@ def _saddlepoint(parts: Vector, total: float) -> float:
 def _saddlepoint_of(parts: Vector, total: float) -> float:
     """The u with K'(u) = total, by bisection; K' rises from 0 to sum(parts)."""
     low, high = 0.0, 1.0
-    while float((parts * np.tanh(high * parts)).sum()) < total and high < 1e6:
+    while float((parts * np.tanh(high * parts)).sum()) < total:
         low, high = high, 2 * high
     for _ in range(50):
         middle = (low + high) / 2

@@ -47,7 +47,7 @@ class PairedSkill:
         shared = ~np.isnan(differences)
         seeds = np.bincount(self.tasks[shared], minlength=self.count)
         parts = differences[shared] / (seeds[self.tasks[shared]] * self.count)
-        return parts, int(seeds.min(initial=0 if not len(seeds) else seeds[0]))
+        return parts, int(seeds.min())
 
 
 def too_few(weighters: int, tasks: int, seeds: int) -> int:
