@@ -11,7 +11,7 @@ from torch import nn
 
 import weightbench as wb
 from weightbench.data.corruption import Corrupted, describe
-from weightbench.training.batch import GivenBatch
+from weightbench.training.batch import GivenBatch, with_losses
 from weightbench.training.random_streams import torch_stream
 
 COPIES = 60  # of each kind of example in the data set
@@ -77,13 +77,13 @@ def of_losses(batch: wb.Batch, losses: Sequence[float], progress: float = 0.0) -
     """Any examples of the run of which the network thinks so: they have these ``losses``."""
     n = len(losses)
     made = Imagined(batch.run, batch.index[:n], batch.inputs[:n], batch.labels[:n])
-    made.losses, made.at = torch.tensor(losses, requires_grad=True), progress
-    return made
+    made.at = progress
+    return with_losses(made, torch.tensor(losses, requires_grad=True))
 
 
 def draws(task: wb.Task, weighter: str) -> torch.Generator:
     """The weighter's random stream of seed 0, from its start."""
-    return torch_stream(task.name, "weighter", 0, weighter)
+    return torch_stream(task.stream, "weighter", 0, weighter)
 
 
 def trained(task: wb.Task, weighter: str, seed: int = 0) -> wb.Trainer:

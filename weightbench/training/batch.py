@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import functools
 import math
 from collections.abc import Callable
 
@@ -44,6 +43,9 @@ class ComputedBatch(Batch):
         self.index = index
         self._step = run.steps_taken
         self._step_independent = True
+        self._examples: tuple[Tensor, Tensor] | None = None
+        self._logits: Tensor | None = None
+        self._losses: Tensor | None = None
         self._clean: Batch | None = None
         self._update: Callable[[Tensor], None] | None = None
         self._alignment: dict[Way, Tensor] = {}
@@ -52,21 +54,21 @@ class ComputedBatch(Batch):
     def _gather(self) -> tuple[Tensor, Tensor]:
         """Inputs and labels."""
 
-    @functools.cached_property
+    # functools.cached_property takes a lock before Python 3.12: 3 % of the smallest steps.
+
+    @property
     @override
     def inputs(self) -> Tensor:
-        return self._gathered()[0]
+        if self._examples is None:
+            self._examples = self._gather()
+        return self._examples[0]
 
-    @functools.cached_property
+    @property
     @override
     def labels(self) -> Tensor:
-        return self._gathered()[1]
-
-    def _gathered(self) -> tuple[Tensor, Tensor]:
-        """Both at once: what is not asked for now will be."""
-        inputs, labels = self._gather()
-        vars(self).update(inputs=inputs, labels=labels)
-        return inputs, labels
+        if self._examples is None:
+            self._examples = self._gather()
+        return self._examples[1]
 
     @property
     @override
@@ -91,17 +93,21 @@ class ComputedBatch(Batch):
     def model(self) -> nn.Module:
         return self._run.model
 
-    @functools.cached_property
+    @property
     @override
     def logits(self) -> Tensor:
-        with self._run.autocast():
-            logits: Tensor = self._run.model(self.inputs)
-        return logits if logits.dtype == torch.float32 else logits.float()
+        if self._logits is None:
+            with self._run.autocast():
+                logits: Tensor = self._run.model(self.inputs)
+            self._logits = logits if logits.dtype == torch.float32 else logits.float()
+        return self._logits
 
-    @functools.cached_property
+    @property
     @override
     def losses(self) -> Tensor:
-        return self._run.losses(self.logits, self.labels)
+        if self._losses is None:
+            self._losses = self._run.losses(self.logits, self.labels)
+        return self._losses
 
     @override
     def clean(self) -> Batch:
@@ -112,14 +118,13 @@ class ComputedBatch(Batch):
     @override
     def alignment(self, way: Way = "auto") -> Tensor:
         if way not in self._alignment:
-            if "logits" in vars(self) or "losses" in vars(self):
+            if self._losses is None and self._logits is None:
+                aligned = self._aligned(way)
+                self._logits, self._losses = aligned.logits, aligned.losses
+                self._update = aligned.backward
+            else:
                 with kept_buffers(self.model):
                     aligned = self._aligned(way)
-            else:
-                aligned = self._aligned(way)
-                self._update = aligned.backward
-                if aligned.logits is not None and aligned.losses is not None:
-                    self.logits, self.losses = aligned.logits, aligned.losses
             self._alignment[way] = aligned.alignment
         return self._alignment[way]
 
@@ -201,7 +206,7 @@ def computed(batch: Batch) -> ComputedBatch:
 
 def backward(batch: Batch, weights: Tensor) -> None:
     """Accumulate the gradient of ``sum_i weights_i * losses_i``."""
-    computed(batch)._backward(weights)
+    (batch if type(batch) is LazyBatch else computed(batch))._backward(weights)
 
 
 def step_independent(batch: Batch) -> bool:
@@ -219,6 +224,12 @@ def draws_of(batch: Batch) -> tuple[Draw | None, Draw | None]:
     return tuple(  # type: ignore[return-value]
         one._draw if isinstance(one, LazyBatch) else None for one in (batch, batch._clean)
     )
+
+
+def with_losses(batch: Batch, losses: Tensor) -> Batch:
+    """``batch`` with the losses that another pass computed."""
+    computed(batch)._losses = losses
+    return batch
 
 
 def with_clean(batch: ComputedBatch, clean: Batch) -> ComputedBatch:

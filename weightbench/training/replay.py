@@ -21,10 +21,10 @@ from weightbench.training.batch import (
     LazyBatch,
     as_step_weights,
     backward,
-    computed,
     draws_of,
     step_independent,
     with_clean,
+    with_losses,
 )
 from weightbench.training.cuda import aside, captured, waits
 from weightbench.training.optimizer import forget_gradients, is_fused
@@ -173,7 +173,7 @@ class Replay:
             self._prove(batch)
             return
         self._play()
-        computed(batch).losses = self._losses
+        with_losses(batch, self._losses)
         self._trainer.check_now_and_then(batch, self._weights)
         self._trainer.finish_step(self._weights)
         self.replayed += 1
