@@ -21,7 +21,7 @@ class Confusion(wb.Wrapper):
 
     def __init__(self, inner: wb.Weighter) -> None:
         if not isinstance(inner, SModel):
-            raise wb.BadSpec("+conf sets the S-model's first matrix: write s-model+conf")
+            raise wb.errors.BadSpec("+conf sets the S-model's first matrix: write s-model+conf")
         super().__init__(inner)
         self.inner: SModel = inner
 

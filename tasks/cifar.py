@@ -39,7 +39,9 @@ def cifar10_human() -> wb.DataSet:
     with np.load(io.BytesIO(wb.cached_file("cifar10n/labels.npz"))) as labels:
         clean, worst = labels["clean"], labels["worst"]
     if not np.array_equal(clean, np.delete(whole.labels, whole.test)):
-        raise wb.BadData("cifar10n/labels.npz is not in the order of CIFAR-10's training images")
+        raise wb.errors.BadData(
+            "cifar10n/labels.npz is not in the order of CIFAR-10's training images"
+        )
     given = whole.labels.copy()
     given[: len(worst)] = worst
     return dataclasses.replace(whole, name="cifar10n-worst", given=given)
@@ -62,33 +64,33 @@ RESNET_80K = wb.Recipe(steps=80_000, weight_decay=2e-4, milestones=(0.5, 0.75), 
 SHORT_20K = wb.Recipe(steps=20_000, weight_decay=2e-4, milestones=(0.9, 0.95), bf16="gpu")
 
 for _name, _dataset in (("cifar10", cifar10), ("cifar100", cifar100)):
-    wb.register_task(
+    wb.register_task(wb.Task(
         f"{_name}-uniform-flip-v0",
-        dataset=_dataset, corruption=wb.UniformFlip(0.4), holdout=wb.Total(1000), select=5000,
-        model=wide_resnet, recipe=WRN_60K, augmentation=wb.CropFlip(2),
+        dataset=_dataset, corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutTotal(1000),
+        select=5000, model=wide_resnet, recipe=WRN_60K, augmentation=wb.CropFlip(2),
         about="40 % of the labels become any other; 1,000 clean images; WRN-28-10, Table 1",
-    )  # fmt: skip
-    wb.register_task(
+    ))  # fmt: skip
+    wb.register_task(wb.Task(
         f"{_name}-uniform-flip-short-v0",
-        dataset=_dataset, corruption=wb.UniformFlip(0.4), holdout=wb.Total(1000), select=5000,
-        model=resnet, recipe=SHORT_20K, augmentation=wb.CropFlip(2),
+        dataset=_dataset, corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutTotal(1000),
+        select=5000, model=resnet, recipe=SHORT_20K, augmentation=wb.CropFlip(2),
         about="40 % of the labels become any other; 1,000 clean images; ResNet-32, 20,000 steps",
-    )  # fmt: skip
-    wb.register_task(
+    ))  # fmt: skip
+    wb.register_task(wb.Task(
         f"{_name}-background-flip-v0",
-        dataset=_dataset, corruption=wb.BackgroundFlip(0.4), holdout=wb.PerClass(10), select=5000,
-        model=resnet, recipe=RESNET_80K, augmentation=wb.CropFlip(2),
+        dataset=_dataset, corruption=wb.BackgroundFlip(0.4), holdout=wb.HoldoutPerClass(10),
+        select=5000, model=resnet, recipe=RESNET_80K, augmentation=wb.CropFlip(2),
         about="40 % of the labels become one class; 10 clean images a class; ResNet-32, Table 2",
-    )  # fmt: skip
-    wb.register_task(
+    ))  # fmt: skip
+    wb.register_task(wb.Task(
         f"{_name}-background-flip-short-v0",
-        dataset=_dataset, corruption=wb.BackgroundFlip(0.4), holdout=wb.PerClass(10), select=5000,
-        model=resnet, recipe=SHORT_20K, augmentation=wb.CropFlip(2),
+        dataset=_dataset, corruption=wb.BackgroundFlip(0.4), holdout=wb.HoldoutPerClass(10),
+        select=5000, model=resnet, recipe=SHORT_20K, augmentation=wb.CropFlip(2),
         about="40 % of the labels become one class; 10 clean images a class; 20,000 steps",
-    )  # fmt: skip
-wb.register_task(
+    ))  # fmt: skip
+wb.register_task(wb.Task(
     "cifar10-human-noise-v0",
-    dataset=cifar10_human, corruption=wb.Unchanged(), holdout=wb.PerClass(10), select=5000,
-    model=resnet, recipe=SHORT_20K, augmentation=wb.CropFlip(2),
+    dataset=cifar10_human, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerClass(10),
+    select=5000, model=resnet, recipe=SHORT_20K, augmentation=wb.CropFlip(2),
     about="labels by people, the worst of three (CIFAR-10N); 100 clean images; ResNet-32",
-)  # fmt: skip
+))  # fmt: skip

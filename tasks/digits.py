@@ -40,21 +40,21 @@ def cnn(data: wb.DataSet) -> nn.Module:
     return small_cnn(data.inputs.shape[1], data.num_classes)
 
 
-wb.register_task(
+wb.register_task(wb.Task(
     "digits-uniform-flip-v0",
-    dataset=digits, corruption=wb.UniformFlip(0.4), holdout=wb.PerClass(3), select=200, test=500,
-    model=cnn, recipe=wb.Recipe(steps=400),
+    dataset=digits, corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutPerClass(3),
+    select=200, test=500, model=cnn, recipe=wb.Recipe(steps=400),
     about="40 % of the labels become any other label; 30 clean images; small CNN",
-)  # fmt: skip
-wb.register_task(
+))  # fmt: skip
+wb.register_task(wb.Task(
     "digits-background-flip-v0",
-    dataset=digits, corruption=wb.BackgroundFlip(0.4), holdout=wb.PerClass(3), select=200, test=500,
-    model=small_mlp, recipe=wb.Recipe(steps=400),
+    dataset=digits, corruption=wb.BackgroundFlip(0.4), holdout=wb.HoldoutPerClass(3),
+    select=200, test=500, model=small_mlp, recipe=wb.Recipe(steps=400),
     about="40 % of the labels become one background class; 30 clean images; MLP",
-)  # fmt: skip
-wb.register_task(
+))  # fmt: skip
+wb.register_task(wb.Task(
     "digits49-imbalance-v0",
-    dataset=digits49, corruption=wb.Imbalance(0.97), holdout=wb.PerClass(5), select=40, test=120,
-    model=small_mlp, recipe=wb.Recipe(steps=400, lr=0.01),
+    dataset=digits49, corruption=wb.Imbalance(0.97), holdout=wb.HoldoutPerClass(5),
+    select=40, test=120, model=small_mlp, recipe=wb.Recipe(steps=400, lr=0.01),
     about="rare 4s against 9s, 1 in 33; 10 clean images; MLP",
-)  # fmt: skip
+))  # fmt: skip

@@ -49,26 +49,27 @@ def mnist_lenet(data: wb.DataSet) -> nn.Module:
 
 # Ren et al. 2018, section 4.1, with the momentum of the released code. The hold-out is taken from
 # the 5,000 images, whatever the method.
-wb.register_task(
+wb.register_task(wb.Task(
     "mnist49-imbalance-v0",
-    dataset=mnist49, corruption=wb.Imbalance(0.995, total=5000, taken=5), holdout=wb.PerClass(5),
-    select=400, model=mnist_lenet, recipe=wb.Recipe(steps=8000, lr=1e-3, milestones=()),
+    dataset=mnist49, corruption=wb.Imbalance(0.995, total=5000, taken=5),
+    holdout=wb.HoldoutPerClass(5), select=400, model=mnist_lenet,
+    recipe=wb.Recipe(steps=8000, lr=1e-3, milestones=()),
     about="rare 4s against 9s of MNIST, 1 in 200; 10 clean images; the paper's LeNet, Figure 2",
-)  # fmt: skip
+))  # fmt: skip
 
 # Sized for a CPU: few images seen often, so that their labels can be learned by heart. At three
 # times this rate the LeNet, which has no normalisation, dies under some weights.
 FLIPS = wb.Recipe(steps=400, lr=0.01)
 for _name, _dataset in (("mnist", mnist), ("fashion-mnist", fashion_mnist)):
-    wb.register_task(
+    wb.register_task(wb.Task(
         f"{_name}-uniform-flip-v0",
-        dataset=_dataset, corruption=wb.UniformFlip(0.4), holdout=wb.PerClass(10), select=1000,
-        train=1000, model=mnist_lenet, recipe=FLIPS,
+        dataset=_dataset, corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutPerClass(10),
+        select=1000, train=1000, model=mnist_lenet, recipe=FLIPS,
         about="40 % of 1,000 labels become any other label; 100 clean images; LeNet",
-    )  # fmt: skip
-    wb.register_task(
+    ))  # fmt: skip
+    wb.register_task(wb.Task(
         f"{_name}-background-flip-v0",
-        dataset=_dataset, corruption=wb.BackgroundFlip(0.4), holdout=wb.PerClass(10), select=1000,
-        train=1000, model=mnist_lenet, recipe=FLIPS,
+        dataset=_dataset, corruption=wb.BackgroundFlip(0.4), holdout=wb.HoldoutPerClass(10),
+        select=1000, train=1000, model=mnist_lenet, recipe=FLIPS,
         about="40 % of 1,000 labels become one class; 100 clean images; LeNet",
-    )  # fmt: skip
+    ))  # fmt: skip

@@ -27,9 +27,9 @@ def tabular_mlp(data: wb.DataSet) -> nn.Module:
     return mlp(data.inputs.shape[1], data.num_classes, hidden=(64, 64))
 
 
-wb.register_task(
+wb.register_task(wb.Task(
     "breast-cancer-uniform-flip-v0",
-    dataset=breast_cancer, corruption=wb.UniformFlip(0.4), holdout=wb.PerClass(5), select=60,
+    dataset=breast_cancer, corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutPerClass(5), select=60,
     test=150, model=tabular_mlp, recipe=wb.Recipe(steps=400, lr=0.02),
     about="40 % of the diagnoses are flipped; 10 clean rows; MLP",
-)  # fmt: skip
+))  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ def test_every_task_has_a_version_and_round_trips(name: str) -> None:
     task = wb.make_task(name)
     assert task.name == name
     assert task.about
-    again = wb.make_task(str(Spec.from_json(wb.parse(task.name).to_json())))
+    again = wb.make_task(str(Spec.from_json(wb.parse_spec(task.name).to_json())))
     assert again == task
 
 
@@ -123,9 +124,54 @@ def test_names_are_lower_case_words_and_unique() -> None:
         registry.get("zzz")
 
 
-def test_a_task_id_needs_a_version() -> None:
+def test_a_task_id_needs_a_version(tiny: wb.Task) -> None:
     with pytest.raises(BadSpec, match="-v0"):
-        wb.register_task("versionless")
+        wb.register_task(dataclasses.replace(tiny, name="versionless"))
+
+
+def test_a_task_is_registered_as_it_is(tiny: wb.Task) -> None:
+    wb.register_task(dataclasses.replace(tiny, name="tiny-as-it-is-v0"))
+    assert wb.make_task("tiny-as-it-is-v0[noise=0.1]").name == "tiny-as-it-is-v0[noise=0.1]"
+    with pytest.raises(TypeError, match="select"):
+        wb.register_task(tiny, select=3)  # type: ignore[call-overload]
+
+
+def test_the_former_way_to_register_works_for_a_release(tiny: wb.Task) -> None:
+    fields = {f.name: getattr(tiny, f.name) for f in dataclasses.fields(tiny) if f.name != "name"}
+    with pytest.warns(DeprecationWarning, match=r"use register_task\(Task\(name") as caught:
+        wb.register_task("tiny-in-parts-v0", **fields)
+    assert caught[0].filename == __file__
+    assert wb.make_task("tiny-in-parts-v0") == dataclasses.replace(tiny, name="tiny-in-parts-v0")
+
+
+DISTRIBUTION = {
+    "METADATA": "Metadata-Version: 2.1\nName: other\nVersion: 1.0\n",
+    "entry_points.txt": (
+        "[weightbench.weighters]\n"
+        "foreign = weightbench.methods.uniform\n"
+        "uniform = weightbench.methods.random\n"
+    ),
+}
+
+
+def test_built_in_is_what_the_distribution_weightbench_brings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever module an entry point of another names; nor can one take a built-in's name."""
+    for name, text in DISTRIBUTION.items():
+        (tmp_path / "other-1.0.dist-info").mkdir(exist_ok=True)
+        (tmp_path / "other-1.0.dist-info" / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    weighters: Registry[object] = Registry("weighter")
+    assert {"foreign", "uniform"} <= set(weighters.names())
+    assert not weighters.built_in("foreign")
+    assert weighters.built_in("uniform")
+    assert weighters._doors["uniform"].value == "weightbench.methods.uniform"
+    assert not weighters.built_in("no-such-weighter")
+    for registry in (TASKS, WEIGHTERS, WRAPPERS, SUITES):
+        assert "oracle" not in registry.names() or registry.built_in("oracle")
+    assert TASKS.built_in("digits-uniform-flip-v0")
+    assert SUITES.built_in("quick")
 
 
 def test_a_door_that_does_not_open_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ import pytest
 import weightbench as wb
 from tests.shell import evaluate, weightbench
 from weightbench.errors import BadSpec
-from weightbench.evaluation import PRELOAD
 from weightbench.evaluation.remote_files import RemoteFiles
 from weightbench.evaluation.trial import plan
 from weightbench.execution import Limits, Local
@@ -174,7 +173,7 @@ def test_functions_of_it_go_to_other_processes(tmp_path: Path) -> None:
     lay(tmp_path, {"helper.py": "def work(job): return job, work"})
     work = vars(load(tmp_path, "from helper import work"))["work"]
     assert pickle.loads(pickle.dumps(work)) is work
-    one = Local(Limits(workers=1, seconds=60, memory=2**33), preload=PRELOAD)
+    one = Local(Limits(workers=1, seconds=60, memory=2**33))
     done = dict(one.run([1, 2], work, lost))
     assert done == {1: (1, work), 2: (2, work)}
 

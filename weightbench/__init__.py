@@ -20,20 +20,20 @@ _HOMES = {
         "Corrupted",
         "Corruption",
         "Imbalance",
-        "Unchanged",
+        "NoCorruption",
         "UniformFlip",
         "describe",
     ),
     "data.dataset": ("DataSet",),
     "data.images": ("image_set",),
-    "errors": ("BadData", "BadSpec", "BadWeights", "HiddenData", "WeightbenchError"),
     "training.batch": ("normalize",),
     "training.recipe": ("Recipe",),
     "registry": ("register_suite",),
     "training.run": ("Batch", "Run"),
     "training.trainer": ("Trainer", "start"),
-    "spec": ("Spec", "parse"),
-    "training.task": ("PerClass", "Task", "Total", "make_task", "register_task"),
+    "spec": ("Spec", "parse_spec"),
+    "training.splits": ("HoldoutPerClass", "HoldoutTotal"),
+    "training.task": ("Task", "make_task", "register_task"),
     "training.weighter": (
         "Weighter",
         "Wrapper",
@@ -42,30 +42,36 @@ _HOMES = {
         "register_wrapper",
     ),
 }
+# Names that go with the next release, and what takes their place.
+_FORMER = {
+    "PerClass": ("training.splits", "HoldoutPerClass"),
+    "Total": ("training.splits", "HoldoutTotal"),
+    "Unchanged": ("data.corruption", "NoCorruption"),
+    "parse": ("spec", "parse_spec"),
+    **{
+        name: ("errors", name)
+        for name in ("BadData", "BadSpec", "BadWeights", "HiddenData", "WeightbenchError")
+    },
+}
 _HOME_OF = {name: room for room, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BackgroundFlip",
-    "BadData",
-    "BadSpec",
-    "BadWeights",
     "Batch",
     "Corrupted",
     "Corruption",
     "CropFlip",
     "DataSet",
-    "HiddenData",
+    "HoldoutPerClass",
+    "HoldoutTotal",
     "Imbalance",
-    "PerClass",
+    "NoCorruption",
     "Recipe",
     "Run",
     "Spec",
     "Task",
-    "Total",
     "Trainer",
-    "Unchanged",
     "UniformFlip",
-    "WeightbenchError",
     "Weighter",
     "Wrapper",
     "__version__",
@@ -74,11 +80,12 @@ __all__ = [
     "check_task",
     "check_weighter",
     "describe",
+    "errors",
     "image_set",
     "make_task",
     "make_weighter",
     "normalize",
-    "parse",
+    "parse_spec",
     "register_suite",
     "register_task",
     "register_weighter",
@@ -87,6 +94,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from weightbench import errors
     from weightbench.alignment import alignment_way
     from weightbench.check import check_task, check_weighter
     from weightbench.data.augmentation import CropFlip
@@ -96,19 +104,19 @@ if TYPE_CHECKING:
         Corrupted,
         Corruption,
         Imbalance,
-        Unchanged,
+        NoCorruption,
         UniformFlip,
         describe,
     )
     from weightbench.data.dataset import DataSet
     from weightbench.data.images import image_set
-    from weightbench.errors import BadData, BadSpec, BadWeights, HiddenData, WeightbenchError
     from weightbench.registry import register_suite
-    from weightbench.spec import Spec, parse
+    from weightbench.spec import Spec, parse_spec
     from weightbench.training.batch import normalize
     from weightbench.training.recipe import Recipe
     from weightbench.training.run import Batch, Run
-    from weightbench.training.task import PerClass, Task, Total, make_task, register_task
+    from weightbench.training.splits import HoldoutPerClass, HoldoutTotal
+    from weightbench.training.task import Task, make_task, register_task
     from weightbench.training.trainer import Trainer, start
     from weightbench.training.weighter import (
         Weighter,
@@ -120,6 +128,14 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return importlib.import_module(f"{__name__}.errors")
+    if name in _FORMER:
+        from weightbench._deprecated import renamed
+
+        room, now = _FORMER[name]
+        place = f"{__name__}.errors" if room == "errors" else __name__
+        return renamed(f"{__name__}.{name}", f"{place}.{now}", f"{__name__}.{room}", now)
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -7,12 +7,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+_GOES = "{} will be removed in the next release; use {}"
+
 
 def warn(old: str, new: str) -> None:
     """Tell whoever called the caller that ``old`` goes and that ``new`` takes its place."""
-    warnings.warn(
-        f"{old} will be removed in the next release; use {new}", DeprecationWarning, stacklevel=3
-    )
+    warnings.warn(_GOES.format(old, new), DeprecationWarning, stacklevel=3)
 
 
 def forwarded(old: str, name: str) -> Callable[..., Any]:
@@ -24,6 +24,12 @@ def forwarded(old: str, name: str) -> Callable[..., Any]:
 
     forward.__doc__ = f"Deprecated: use ``weightbench.{name}``."
     return forward
+
+
+def renamed(old: str, new: str, home: str, name: str) -> Any:
+    """What ``name`` of the module ``home`` is; warns whoever called the caller, as :func:`warn`."""
+    warnings.warn(_GOES.format(old, new), DeprecationWarning, stacklevel=3)
+    return getattr(importlib.import_module(home), name)
 
 
 def moved(old: str, home: str) -> Callable[[str], Any]:

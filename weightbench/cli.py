@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
 import click
 
 from weightbench._version import __version__
@@ -26,8 +32,26 @@ from weightbench.errors import BadSpec, WeightbenchError
 class _Commands(click.Group):
     """Every error of ours is one line on stderr; a wrong name or option exits with 2.
 
-    Ctrl-C exits with 130, as a shell does, where click would say 1.
+    Ctrl-C exits with 130, as a shell does, where click would say 1. So is whatever the system
+    refuses, above all the output: a full disk, a folder that is gone. A pipe that was closed by who
+    reads from it is no error to speak of.
     """
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            try:
+                Path.cwd()  # libraries fail in odder ways where it is gone
+                return super().main(*args, **kwargs)
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+        except BrokenPipeError:
+            _drop_output()
+        except OSError as error:
+            _drop_output()
+            with contextlib.suppress(OSError):
+                self._say(_refused(error))
+        sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -49,6 +73,23 @@ class _Commands(click.Group):
     @staticmethod
     def _say(error: Exception | str) -> None:
         click.echo(f"error: {' '.join(str(error).split())}", err=True)
+
+
+def _refused(error: OSError) -> str:
+    """What the system did not do, in words."""
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, FileNotFoundError):
+        return "the working folder is no longer there"
+    return f"the output cannot be written: {error.strerror or error}"
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere, or Python would fail once more at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 @click.group("weightbench", cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

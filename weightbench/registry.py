@@ -12,14 +12,14 @@ import functools
 import importlib
 import importlib.metadata
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from weightbench import siblings
 from weightbench.errors import BadSpec, UnknownName
-from weightbench.spec import suggest
+from weightbench.spec import Value, suggest
 
 T = TypeVar("T")
 
@@ -37,7 +37,8 @@ class Registry(Generic[T]):
     @functools.cached_property
     def _doors(self) -> dict[str, importlib.metadata.EntryPoint]:
         group = importlib.metadata.entry_points(group=f"weightbench.{self.kind}s")
-        return {point.name: point for point in group}
+        # Of two with one name the built-in one counts, whoever was found first.
+        return {point.name: point for point in sorted(group, key=_is_own)}
 
     def add(self, name: str, thing: T) -> None:
         """Register ``thing`` under ``name``.
@@ -59,7 +60,7 @@ class Registry(Generic[T]):
 
     def built_in(self, name: str) -> bool:
         """Whether ``name`` comes with weightbench; imports nothing."""
-        return name in self._doors and self._doors[name].value.startswith("weightbench.")
+        return name in self._doors and _is_own(self._doors[name])
 
     def get(self, name: str) -> T:
         """The thing registered as ``name``.
@@ -94,9 +95,22 @@ class Registry(Generic[T]):
         return suggest(name, self.names())
 
 
-TASKS: Registry[Any] = Registry("task")
-WEIGHTERS: Registry[Any] = Registry("weighter")
-WRAPPERS: Registry[Any] = Registry("wrapper")
+def _is_own(point: importlib.metadata.EntryPoint) -> bool:
+    """Whether the distribution that an entry point belongs to is weightbench itself."""
+    return point.dist is not None and point.dist.name == "weightbench"
+
+
+class Registered(NamedTuple):
+    """A class, and what replaces defaults of its constructor."""
+
+    cls: type
+    params: Mapping[str, Value]
+
+
+# Whoever builds from an entry sees to it that it is a Task, or a class of the right kind.
+TASKS: Registry[object] = Registry("task")
+WEIGHTERS: Registry[Registered] = Registry("weighter")
+WRAPPERS: Registry[Registered] = Registry("wrapper")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -71,7 +71,7 @@ def _read(text: str) -> Value:
     return cast(Value, value) if not isinstance(value, list | dict) else text
 
 
-def parse(text: str) -> Spec:
+def parse_spec(text: str) -> Spec:
     """Read ``name[param=value]+wrapper`` or ``path.py:Class[param=value]+wrapper``.
 
     Raises:

@@ -48,7 +48,7 @@ def images() -> wb.DataSet:
 
 
 TASK = wb.Task(
-    name="noise", dataset=images(), corruption=wb.UniformFlip(0.4), holdout=wb.PerClass(10),
+    name="noise", dataset=images(), corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutPerClass(10),
     select=500, model=lambda data: resnet32(data.num_classes), augmentation=wb.CropFlip(PAD),
     recipe=wb.Recipe(steps=STEPS, weight_decay=2e-4),
 )  # fmt: skip

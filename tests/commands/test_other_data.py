@@ -30,8 +30,8 @@ def load():
 
 
 TASK = wb.Task(
-    name="a", dataset=load, corruption=wb.UniformFlip(0.3), holdout=wb.PerClass(5), select=20,
-    test=50, model=lambda data: nn.Linear(4, 2), recipe=wb.Recipe(steps=10, lr=0.1),
+    name="a", dataset=load, corruption=wb.UniformFlip(0.3), holdout=wb.HoldoutPerClass(5),
+    select=20, test=50, model=lambda data: nn.Linear(4, 2), recipe=wb.Recipe(steps=10, lr=0.1),
 )
 """
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -25,8 +25,8 @@ def network(data: wb.DataSet) -> nn.Module:
 
 
 TASK = wb.Task(
-    name="squares", dataset=DATA, corruption=wb.UniformFlip(0.2), holdout=wb.PerClass(3), select=6,
-    test=6, model=network, augmentation=wb.CropFlip(PAD),
+    name="squares", dataset=DATA, corruption=wb.UniformFlip(0.2), holdout=wb.HoldoutPerClass(3),
+    select=6, test=6, model=network, augmentation=wb.CropFlip(PAD),
     recipe=wb.Recipe(steps=6, batch_size=10, clean_batch=4, lr=0.01),
 )  # fmt: skip
 

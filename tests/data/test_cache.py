@@ -57,6 +57,23 @@ def test_arrays_already_there_are_used_and_recorded(home: Path) -> None:
     assert len(json.loads((home / "manifest.json").read_text())) == 4
 
 
+def test_a_folder_and_leave_to_download_may_be_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the environment says."""
+    own = tmp_path / "own"
+    with pytest.raises(DataUnavailable, match=f"not in the folder {own}"):
+        wb.image_set("CIFAR10", 10, folder=own)
+    monkeypatch.setenv("WEIGHTBENCH_DOWNLOAD", "1")
+    with pytest.raises(DataUnavailable, match="allow the download"):
+        wb.image_set("CIFAR10", 10, folder=own, download=False)
+    write_arrays("cifar10", ARRAYS, own)
+    assert len(wb.image_set("CIFAR10", 10, folder=own).labels) == 50
+    assert cached_file("cifar10/train_labels.npy", folder=own)
+    with pytest.raises(DataUnavailable):
+        cached_file("cifar10/train_labels.npy")
+
+
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("recorded", [True, False])
 def test_a_half_written_file_is_refused(home: Path, part: str, recorded: bool) -> None:

@@ -14,7 +14,7 @@ from weightbench.data.corruption import (
     BackgroundFlip,
     Corruption,
     Imbalance,
-    Unchanged,
+    NoCorruption,
     UniformFlip,
     describe,
 )
@@ -39,7 +39,7 @@ def rng(seed: int) -> np.random.Generator:
 
 
 flips = st.one_of(
-    st.builds(UniformFlip, shares, st.sampled_from(["other", "redraw"])),
+    st.builds(UniformFlip, shares, convention=st.sampled_from(["other", "redraw"])),
     st.builds(BackgroundFlip, shares),
 )
 
@@ -78,7 +78,7 @@ def test_redraw_never_makes_the_last_class(
     data: tuple[Labels, int], noise: float, seed: int
 ) -> None:
     labels, classes = data
-    result = UniformFlip(noise, "redraw")(labels, classes, rng(seed))
+    result = UniformFlip(noise, convention="redraw")(labels, classes, rng(seed))
     changed = result.labels != labels
     assert int(changed.sum()) <= round(noise * len(labels))
     assert (result.labels[changed] < classes - 1).all()
@@ -88,7 +88,7 @@ def test_the_conventions_realise_different_rates() -> None:
     """40 % nominal noise over 10 classes: 40 % as published, 36 % as the released code ran."""
     labels = np.repeat(np.arange(10), 5000)
     assert UniformFlip(0.4)(labels, 10, rng(0)).rate == 0.4
-    assert abs(UniformFlip(0.4, "redraw")(labels, 10, rng(0)).rate - 0.36) < 0.005
+    assert abs(UniformFlip(0.4, convention="redraw")(labels, 10, rng(0)).rate - 0.36) < 0.005
     assert abs(BackgroundFlip(0.4)(labels, 10, rng(0)).rate - 0.36) < 0.005
 
 
@@ -104,7 +104,7 @@ def test_background_flip_makes_one_class_only(
 ) -> None:
     labels, classes = data
     background %= classes
-    result = BackgroundFlip(noise, background)(labels, classes, rng(seed))
+    result = BackgroundFlip(noise, background=background)(labels, classes, rng(seed))
     assert (result.labels[result.labels != labels] == background).all()
 
 
@@ -112,13 +112,13 @@ def test_naming_the_background_class_changes_nothing_else() -> None:
     labels = np.repeat(np.arange(4), 50)
     drawn = BackgroundFlip(0.3)(labels, 4, rng(5))
     background = int(drawn.labels[drawn.labels != labels][0])
-    assert BackgroundFlip(0.3, background)(labels, 4, rng(5)).sha256 == drawn.sha256
+    assert BackgroundFlip(0.3, background=background)(labels, 4, rng(5)).sha256 == drawn.sha256
 
 
 @given(st.floats(0.5, 0.99), st.integers(0, 1), seeds)
 def test_imbalance_keeps_the_ratio_and_the_truth(ratio: float, rare: int, seed: int) -> None:
     labels = np.tile([0, 1], 1000)
-    result = Imbalance(ratio, rare)(labels, 2, rng(seed))
+    result = Imbalance(ratio, rare=rare)(labels, 2, rng(seed))
     assert (result.labels == labels[result.index]).all()
     assert result.rate == 0
     assert len(np.unique(result.index)) == len(result.index)
@@ -141,7 +141,9 @@ def imbalances(draw: st.DrawFn) -> tuple[Labels, Imbalance]:
     spare = draw(st.tuples(st.integers(0, 30), st.integers(0, 30)))
     counts = (total - round(total * ratio) + spare[0] + 1, round(total * ratio) + spare[1])
     labels = np.repeat([rare, 1 - rare], counts).astype(np.int64)
-    return rng(draw(seeds)).permutation(labels), Imbalance(ratio, rare, total, taken)
+    return rng(draw(seeds)).permutation(labels), Imbalance(
+        ratio, rare=rare, total=total, taken=taken
+    )
 
 
 @given(imbalances(), seeds)
@@ -173,7 +175,7 @@ def test_an_imbalance_without_a_size_keeps_all_of_the_frequent_class(
     rare: int, taken: int, seed: int
 ) -> None:
     labels = rng(seed).permutation(np.repeat([rare, 1 - rare], [100, 360])).astype(np.int64)
-    result = Imbalance(0.9, rare, taken=taken)(labels, 2, rng(seed))
+    result = Imbalance(0.9, rare=rare, taken=taken)(labels, 2, rng(seed))
     assert (result.labels != rare).sum() == 360 - taken
     assert (result.labels == rare).sum() == 40 - taken
 
@@ -227,7 +229,7 @@ def test_the_transition_matrix_is_counted(
 @given(labelled(), seeds)
 def test_unchanged_keeps_everything(data: tuple[Labels, int], seed: int) -> None:
     labels, classes = data
-    result = Unchanged()(labels, classes, rng(seed))
+    result = NoCorruption()(labels, classes, rng(seed))
     assert (result.labels == labels).all()
     assert (result.index == np.arange(len(labels))).all()
     assert result.rate == 0
@@ -262,7 +264,7 @@ def test_what_is_told_is_told_of_the_examples_that_are_left(
 def test_every_class_may_be_the_background_and_a_redraw(classes: int) -> None:
     """A redraw is of all classes but the last; a drawn background is any."""
     labels = np.zeros(40, dtype=np.int64)
-    redraws = {int(x) for s in range(9) for x in UniformFlip(1.0, "redraw")(
+    redraws = {int(x) for s in range(9) for x in UniformFlip(1.0, convention="redraw")(
         labels, classes, rng(s)).labels}  # fmt: skip
     assert redraws == set(range(classes - 1))
     others = {int(x) for s in range(9) for x in UniformFlip(1.0)(labels, classes, rng(s)).labels}
@@ -278,7 +280,7 @@ def test_a_background_flip_chooses_a_share_of_all_examples(
     """Whatever their labels; so the share of the background class is what it was, and more."""
     labels, classes = data
     background %= classes
-    result = BackgroundFlip(noise, background)(labels, classes, rng(seed))
+    result = BackgroundFlip(noise, background=background)(labels, classes, rng(seed))
     wrong = int((result.labels != labels).sum())
     chosen, own = round(noise * len(labels)), int((labels == background).sum())
     assert chosen - own <= wrong <= min(chosen, len(labels) - own)
@@ -299,21 +301,21 @@ def test_a_share_is_a_share(noise: float) -> None:
 def test_what_cannot_be_done_is_refused() -> None:
     ones = np.zeros(5, dtype=np.int64)
     with pytest.raises(UnknownParameter, match="other or redraw"):
-        UniformFlip(0.4, "sideways")
+        UniformFlip(0.4, convention="sideways")
     with pytest.raises(BadData, match="single class"):
         UniformFlip(0.4)(ones, 1, rng(0))
     with pytest.raises(UnknownParameter, match="there are 2 classes"):
-        BackgroundFlip(0.4, 2)(ones, 2, rng(0))
+        BackgroundFlip(0.4, background=2)(ones, 2, rng(0))
     with pytest.raises(BadData, match="2 classes, not 3"):
         Imbalance()(ones, 3, rng(0))
     with pytest.raises(BadData, match="there are"):
         Imbalance(0.9, total=100)(np.tile([0, 1], 20), 2, rng(0))
     for background in (-1, 2):
         with pytest.raises(UnknownParameter, match=f"^background={background}: there are 2"):
-            BackgroundFlip(0.4, background)(ones, 2, rng(0))
+            BackgroundFlip(0.4, background=background)(ones, 2, rng(0))
     for ratio, rare in ((0.9, 2), (0.9, -1), (0.0, 0)):
         with pytest.raises(UnknownParameter, match="expected a ratio above 0, and rare"):
-            Imbalance(ratio, rare)
+            Imbalance(ratio, rare=rare)
     for ratio in (-0.1, 1.1):
         with pytest.raises(UnknownParameter, match=f"^ratio={ratio}: expected a share"):
             Imbalance(ratio)
@@ -323,11 +325,11 @@ def test_what_cannot_be_done_is_refused() -> None:
     ("corruption", "classes", "sha256"),
     [
         (UniformFlip(), 10, "69b3d471a96a87e5"),
-        (UniformFlip(0.4, "redraw"), 10, "b714214d233a4f9e"),
+        (UniformFlip(0.4, convention="redraw"), 10, "b714214d233a4f9e"),
         (BackgroundFlip(), 10, "3c49d46115117c95"),
-        (BackgroundFlip(0.4, 3), 10, "12144b9249d8f87c"),
+        (BackgroundFlip(0.4, background=3), 10, "12144b9249d8f87c"),
         (Imbalance(), 2, "051315b001593d35"),
-        (Imbalance(0.8, 1, 40, 2), 2, "9f9b76fa685760c4"),
+        (Imbalance(0.8, rare=1, total=40, taken=2), 2, "9f9b76fa685760c4"),
     ],
 )
 def test_what_is_drawn_is_drawn_for_good(corruption: Corruption, classes: int, sha256: str) -> None:
@@ -337,6 +339,6 @@ def test_what_is_drawn_is_drawn_for_good(corruption: Corruption, classes: int, s
 
 
 def test_what_a_user_gets_who_asks_for_nothing() -> None:
-    assert UniformFlip() == UniformFlip(0.4, "other")
-    assert BackgroundFlip() == BackgroundFlip(0.4, None)
-    assert Imbalance() == Imbalance(0.9, 0, None, 0)
+    assert UniformFlip() == UniformFlip(0.4, convention="other")
+    assert BackgroundFlip() == BackgroundFlip(0.4, background=None)
+    assert Imbalance() == Imbalance(0.9, rare=0, total=None, taken=0)

@@ -15,7 +15,7 @@ import weightbench as wb
 from weightbench.data.corruption import describe
 from weightbench.data.dataset import Pool
 from weightbench.errors import BadData, SharedExamples
-from weightbench.training.task import Splits
+from weightbench.training.splits import Splits
 
 LABELS = np.array([0, 1, 1], dtype=np.int64)
 INPUTS = np.arange(6, dtype=np.float32).reshape(3, 2)
@@ -73,8 +73,8 @@ def test_labels_that_people_gave_are_corrupted_and_the_rate_is_told_against_the_
     data = wb.DataSet("mine", rng.normal(size=(400, 2)).astype(np.float32), true, 4, given=given)
     assert data.sha256 != dataclasses.replace(data, given=None).sha256
     task = wb.Task(
-        name="human", dataset=data, corruption=wb.Unchanged(), holdout=wb.PerClass(2), select=20,
-        test=40, train=200, model=lambda d: torch.nn.Linear(2, 4),
+        name="human", dataset=data, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerClass(2),
+        select=20, test=40, train=200, model=lambda d: torch.nn.Linear(2, 4),
     )  # fmt: skip
     splits = task.split(0)
     assert len(splits.train) == 200
@@ -90,7 +90,7 @@ def test_a_table_is_standardised_by_its_training_split_alone() -> None:
     table = np.hstack([rng.normal(5, 3, (200, 2)), np.ones((200, 1))]).astype(np.float32)
     data = wb.DataSet("mine", table, rng.integers(0, 2, 200), 2, standardize=True)
     task = wb.Task(
-        name="table", dataset=data, corruption=wb.UniformFlip(0.2), holdout=wb.PerClass(5),
+        name="table", dataset=data, corruption=wb.UniformFlip(0.2), holdout=wb.HoldoutPerClass(5),
         select=20, test=50, model=lambda d: torch.nn.Linear(3, 2), recipe=wb.Recipe(steps=2),
     )  # fmt: skip
     run = wb.start(task, 0)
@@ -143,8 +143,8 @@ def test_no_test_row_is_trained_on(chosen: set[int], as_mask: bool) -> None:
     test = np.isin(np.arange(40), positions) if as_mask else positions
     data = wb.DataSet("d", np.zeros((40, 2), np.float32), np.arange(40) % 2, 2, test=test)  # type: ignore[arg-type]
     task = wb.Task(
-        name="a", dataset=data, corruption=wb.Unchanged(), holdout=wb.PerClass(1), select=4,
-        model=lambda data: torch.nn.Linear(2, 2),
+        name="a", dataset=data, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerClass(1),
+        select=4, model=lambda data: torch.nn.Linear(2, 2),
     )  # fmt: skip
     splits = task.split(0)
     assert splits.test.tolist() == sorted(chosen)
@@ -166,13 +166,13 @@ def test_splits_that_share_an_example_are_refused(role: str) -> None:
     "drawn", [np.zeros(0, int), np.array([1.5]), np.array([-1]), np.array([99])]
 )
 def test_a_holdout_that_draws_no_positions_is_refused(drawn: object) -> None:
-    class Odd(wb.PerClass):
+    class Odd(wb.HoldoutPerClass):
         def draw(self, *_: object) -> Any:
             return drawn
 
     data = wb.DataSet("d", np.zeros((40, 2), np.float32), np.arange(40) % 2, 2)
     task = wb.Task(
-        name="a", dataset=data, corruption=wb.Unchanged(), holdout=Odd(), select=4, test=10,
+        name="a", dataset=data, corruption=wb.NoCorruption(), holdout=Odd(), select=4, test=10,
         model=lambda data: torch.nn.Linear(2, 2),
     )  # fmt: skip
     with pytest.raises(BadData, match="the hold-out"):

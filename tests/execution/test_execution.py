@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from weightbench.errors import ExecutorError
 from weightbench.evaluation import PRELOAD
 from weightbench.execution import Limits, Local
+from weightbench.execution.processes import short_folder
 from weightbench.records.schema import Status
 
 Job = tuple[str, int]
@@ -136,3 +139,30 @@ for name in ("is_available", "device_count", "init", "_lazy_init", "current_devi
 import weightbench.evaluation.preload
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_long_name_of_the_folder_of_temporary_files_is_no_hindrance(tmp_path: Path) -> None:
+    """A socket's path may have a hundred bytes; that of a cluster's scratch folder has more."""
+    deep = tmp_path / ("x" * 120)
+    deep.mkdir()
+    code = f"""
+from tests.execution.test_execution import in_two, lost, work
+from weightbench.execution import warm_up
+import tempfile
+if __name__ == "__main__":
+    warm_up()
+    done = dict(in_two(60).run([("add", 1)], work, lost))
+    assert done == {{("add", 1): "did add 1"}}, done
+    assert tempfile.gettempdir() == {str(deep)!r}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(deep)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_where_no_folder_will_do_it_is_said() -> None:
+    assert len(short_folder(30)) <= 73
+    with pytest.raises(ExecutorError, match="set TMPDIR to a shorter one"):
+        short_folder(1000)

@@ -27,7 +27,7 @@ from .toys import trained
     ],
 )
 def test_a_meaningless_composition_is_refused_with_the_reason(spec: str, reason: str) -> None:
-    with pytest.raises(wb.BadSpec, match=reason):
+    with pytest.raises(wb.errors.BadSpec, match=reason):
         wb.make_weighter(spec)
 
 
@@ -84,7 +84,7 @@ CLEAN = {"clean-only", "l2rw", "mentornet-dd"}  # rules that read the hold-out
 
 @pytest.mark.parametrize("name", SUITES.get("paper-digits").weighters)
 def test_a_composition_stands_in_the_section_of_what_it_used(tiny: wb.Task, name: str) -> None:
-    spec = wb.parse(name)
+    spec = wb.parse_spec(name)
     wrappers = {wrapper.name for wrapper in spec.wrappers}
     run = trained(tiny, name)
     assert run.used_holdout == (spec.name in CLEAN or bool(wrappers & {"ft", "select"}))

@@ -43,7 +43,7 @@ def toy(kinds: Sequence[Sequence[float]], labels: Sequence[int], counts: Sequenc
     data = wb.DataSet("toy", inputs, np.tile(np.array(labels, np.int64), COPIES), len(counts))
     return wb.Task(
         name="toy",
-        dataset=data, corruption=Counts(tuple(counts)), holdout=wb.PerClass(2),
+        dataset=data, corruption=Counts(tuple(counts)), holdout=wb.HoldoutPerClass(2),
         select=len(counts), test=len(counts), model=same_outputs,
         recipe=wb.Recipe(steps=20, batch_size=10),
     )  # fmt: skip

@@ -27,7 +27,8 @@ def network(data: wb.DataSet) -> nn.Module:
 
 TINY = wb.Task(
     name="tiny",
-    dataset=blobs, corruption=wb.UniformFlip(0.3), holdout=wb.PerClass(4), select=50, test=100,
-    model=network, recipe=wb.Recipe(steps=20, batch_size=32, lr=0.05, clean_batch=12),
+    dataset=blobs, corruption=wb.UniformFlip(0.3), holdout=wb.HoldoutPerClass(4),
+    select=50, test=100, model=network,
+    recipe=wb.Recipe(steps=20, batch_size=32, lr=0.05, clean_batch=12),
     about="three blobs, for tests",
 )  # fmt: skip

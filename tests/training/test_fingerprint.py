@@ -40,7 +40,7 @@ def net(data, width=WIDTH):
 
 
 TASK = wb.Task(
-    name="a", dataset=load, corruption=wb.UniformFlip(0.3), holdout=wb.PerClass(5),
+    name="a", dataset=load, corruption=wb.UniformFlip(0.3), holdout=wb.HoldoutPerClass(5),
     select=20, test=50, model=net, recipe=wb.Recipe(steps=10, lr=0.1), about="a task",
 )
 '''
@@ -146,7 +146,7 @@ EMBEDDED = [n for n in TASKS.names() if n.startswith(("digits", "breast"))]
 def test_every_field_of_a_built_in_task_counts(name: str) -> None:
     task = make_task(name)
     changes: dict[str, object] = {
-        "corruption": wb.Unchanged(), "holdout": wb.Total(20), "select": task.select + 1,
+        "corruption": wb.NoCorruption(), "holdout": wb.HoldoutTotal(20), "select": task.select + 1,
         "test": task.test + 1, "train": 60, "model": plain,
         "recipe": dataclasses.replace(task.recipe, lr=0.123),
     }  # fmt: skip

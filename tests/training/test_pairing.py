@@ -30,7 +30,7 @@ def _network(data: wb.DataSet) -> torch.nn.Module:
 
 
 IMAGES = wb.Task(
-    name="images", dataset=_images(), corruption=wb.UniformFlip(0.4), holdout=wb.PerClass(4),
+    name="images", dataset=_images(), corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutPerClass(4),
     select=30, test=60, model=_network, augmentation=wb.CropFlip(1),
     recipe=wb.Recipe(steps=STEPS, batch_size=20, clean_batch=6, lr=0.01),
 )  # fmt: skip

@@ -37,7 +37,7 @@ def images(channels: int, size: int, model: Callable[[wb.DataSet], nn.Module]) -
     pixels = np.random.default_rng(0).integers(0, 256, (90, size, size, channels), dtype=np.uint8)
     data = wb.DataSet("noise", pixels, np.arange(90, dtype=np.int64) % 3, 3)
     return wb.Task(
-        name="noise", dataset=data, corruption=wb.UniformFlip(0.2), holdout=wb.PerClass(3),
+        name="noise", dataset=data, corruption=wb.UniformFlip(0.2), holdout=wb.HoldoutPerClass(3),
         select=6, test=6, model=model, augmentation=wb.CropFlip(2),
         recipe=wb.Recipe(steps=9, batch_size=10, clean_batch=4, lr=0.01, bf16="always"),
     )  # fmt: skip

@@ -129,7 +129,7 @@ def noise(channels: int, size: int, model: Callable[[wb.DataSet], nn.Module]) ->
     data = wb.DataSet("noise", pixels, np.arange(90, dtype=np.int64) % 3, 3)
     recipe = wb.Recipe(steps=8, batch_size=10, clean_batch=4, lr=0.01, milestones=())
     return wb.Task(
-        name="noise", dataset=data, corruption=wb.UniformFlip(0.2), holdout=wb.PerClass(3),
+        name="noise", dataset=data, corruption=wb.UniformFlip(0.2), holdout=wb.HoldoutPerClass(3),
         select=6, test=6, model=model, recipe=recipe,
     )  # fmt: skip
 
@@ -315,7 +315,7 @@ def test_a_loss_that_is_not_finite_ends_a_replayed_run_at_the_same_step(way: str
     for way_of_stepping in (eager, stepper):
         task = dataclasses.replace(TASKS["table"], recipe=wild)
         run = begun(task, "uniform", way_of_stepping)
-        with pytest.raises(wb.WeightbenchError, match="at step") as error:
+        with pytest.raises(wb.errors.WeightbenchError, match="at step") as error:
             run.train()
         ends.append(str(error.value))
     assert ends[0] == ends[1]

@@ -68,7 +68,7 @@ def test_a_definition_has_a_fingerprint(tiny: wb.Task) -> None:
 
 
 def test_parameters_go_to_the_part_that_owns_them(tiny: wb.Task) -> None:
-    task = tiny.with_params(wb.parse("x[noise=0.1,clean=2,steps=5,lr=1]"))
+    task = tiny.with_params(wb.parse_spec("x[noise=0.1,clean=2,steps=5,lr=1]"))
     assert task.corruption == dataclasses.replace(tiny.corruption, noise=0.1)  # type: ignore[type-var]
     assert task.holdout.clean == 2
     assert (task.recipe.steps, task.recipe.lr) == (5, 1.0)
@@ -88,7 +88,7 @@ def test_parameters_that_make_no_task_are_refused(
     tiny: wb.Task, params: str, error: type[BadSpec]
 ) -> None:
     with pytest.raises(error):
-        tiny.with_params(wb.parse(f"x[{params}]"))
+        tiny.with_params(wb.parse_spec(f"x[{params}]"))
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_parameters_that_make_no_task_are_refused(
     [
         ({"select": 10**6}, "cannot draw 1000000"),
         ({"test": 10**6}, "cannot draw 1000000"),
-        ({"holdout": wb.PerClass(10**6)}, "clean=1000000"),
-        ({"holdout": wb.Total(10**6)}, "cannot draw"),
+        ({"holdout": wb.HoldoutPerClass(10**6)}, "clean=1000000"),
+        ({"holdout": wb.HoldoutTotal(10**6)}, "cannot draw"),
     ],
 )
 def test_a_data_set_that_is_too_small_is_named(
@@ -113,7 +113,7 @@ def test_a_stratified_holdout_has_the_shares_of_the_data(seed: int, clean: int) 
     labels = np.repeat([0, 1], [300, 100])
     data = wb.DataSet("mine", np.zeros((400, 1), np.float32), labels, 2)
     task = wb.Task(
-        name="mine", dataset=data, corruption=wb.UniformFlip(0.1), holdout=wb.Total(clean),
+        name="mine", dataset=data, corruption=wb.UniformFlip(0.1), holdout=wb.HoldoutTotal(clean),
         select=40, test=100, model=lambda d: torch.nn.Linear(1, 2),
     )  # fmt: skip
     splits = task.split(seed)
@@ -126,7 +126,7 @@ def test_a_published_test_split_stays_whole() -> None:
     published = np.arange(60, 100)
     data = wb.DataSet("mine", np.zeros((100, 1), np.float32), labels, 2, test=published)
     task = wb.Task(
-        name="mine", dataset=data, corruption=wb.UniformFlip(0.1), holdout=wb.PerClass(2),
+        name="mine", dataset=data, corruption=wb.UniformFlip(0.1), holdout=wb.HoldoutPerClass(2),
         select=10, model=lambda d: torch.nn.Linear(1, 2),
     )  # fmt: skip
     assert (task.split(0).test == published).all()

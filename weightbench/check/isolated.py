@@ -8,7 +8,7 @@ from weightbench.check.rules import Finding
 from weightbench.execution import Executor, Limits, Local
 from weightbench.records.schema import Status, Trial
 from weightbench.registry import TASKS, WEIGHTERS, WRAPPERS, is_file_spec
-from weightbench.spec import parse
+from weightbench.spec import parse_spec
 
 SECONDS = 60.0  # a check that takes longer than this hangs
 HERE = Local(Limits(workers=1, seconds=SECONDS, memory=4 * 2**30))
@@ -28,9 +28,9 @@ def not_built_in(trials: Iterable[Trial]) -> list[tuple[Kind, str]]:
     """The (kind, spec) pairs among what ``trials`` need that do not come with weightbench."""
     found: dict[tuple[Kind, str], None] = {}
     for trial in trials:
-        if not TASKS.built_in(parse(trial.task).name):
+        if not TASKS.built_in(parse_spec(trial.task).name):
             found["task", trial.task] = None
-        spec = parse(trial.weighter)
+        spec = parse_spec(trial.weighter)
         wrapped = all(WRAPPERS.built_in(wrapper.name) for wrapper in spec.wrappers)
         if not (WEIGHTERS.built_in(spec.name) and wrapped):
             found["weighter", trial.weighter] = None
@@ -52,7 +52,7 @@ def _is_task(spec: str) -> bool:
     from weightbench.registry import load_from_file
     from weightbench.training.task import Task
 
-    name = parse(spec).name
+    name = parse_spec(spec).name
     if not is_file_spec(name):
         return False
     try:

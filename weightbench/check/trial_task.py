@@ -11,7 +11,8 @@ from weightbench.data.corruption import UniformFlip
 from weightbench.data.dataset import DataSet, Pool
 from weightbench.training.recipe import Recipe
 from weightbench.training.setting import Setting
-from weightbench.training.task import PerClass, Task
+from weightbench.training.splits import HoldoutPerClass
+from weightbench.training.task import Task
 from weightbench.training.weighter import Weighter
 
 STEPS = 50
@@ -40,7 +41,7 @@ TASK = Task(
     name="mock",
     dataset=_blobs(),
     corruption=UniformFlip(0.3),
-    holdout=PerClass(4),
+    holdout=HoldoutPerClass(4),
     select=30,
     test=60,
     model=_network,

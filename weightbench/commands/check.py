@@ -9,7 +9,7 @@ import click
 
 from weightbench.errors import UnknownName
 from weightbench.registry import TASKS, WEIGHTERS, is_file_spec
-from weightbench.spec import parse, suggest
+from weightbench.spec import parse_spec, suggest
 
 
 @click.command()
@@ -43,7 +43,7 @@ def _kind(spec: str) -> str:
     Raises:
         BadSpec: it is neither.
     """
-    name = parse(spec).name
+    name = parse_spec(spec).name
     if is_file_spec(name):
         return ""
     for kind, registry in (("task", TASKS), ("weighter", WEIGHTERS)):

@@ -6,14 +6,17 @@ import click
 
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS
 
-_REGISTRIES = {"tasks": TASKS, "weighters": WEIGHTERS, "wrappers": WRAPPERS, "suites": SUITES}
+_KINDS = {
+    "tasks": TASKS.names, "weighters": WEIGHTERS.names, "wrappers": WRAPPERS.names,
+    "suites": SUITES.names,
+}  # fmt: skip
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(list(_REGISTRIES)))
+@click.argument("kind", type=click.Choice(list(_KINDS)))
 def list_names(kind: str) -> None:
     """List the tasks, weighters, wrappers or suites that are installed."""
-    for name in _REGISTRIES[kind].names():
+    for name in _KINDS[kind]():
         click.echo(name)
 
 

@@ -32,12 +32,13 @@ def may_download() -> bool:
     return os.environ.get("WEIGHTBENCH_DOWNLOAD", "0") not in ("", "0")
 
 
-def is_cached(name: str) -> bool:
-    """Whether all four arrays of the image set ``name`` are in the folder."""
-    return all((data_folder() / name / f"{part}.npy").is_file() for part in PARTS)
+def is_cached(name: str, folder: Path | None = None) -> bool:
+    """Whether all four arrays of the image set ``name`` are in the folder of data sets."""
+    home = (folder or data_folder()) / name
+    return all((home / f"{part}.npy").is_file() for part in PARTS)
 
 
-def write_arrays(name: str, arrays: Mapping[str, Bytes]) -> None:
+def write_arrays(name: str, arrays: Mapping[str, Bytes], folder: Path | None = None) -> None:
     """Keep the four arrays of an image set; see :func:`read_arrays`.
 
     Each file is written under another name and renamed; the checksums come last.
@@ -45,7 +46,7 @@ def write_arrays(name: str, arrays: Mapping[str, Bytes]) -> None:
     Raises:
         DataUnavailable: the folder cannot be written.
     """
-    home = data_folder() / name
+    home = (folder or data_folder()) / name
     try:
         (home / _MANIFEST).unlink(missing_ok=True)  # it speaks of files about to be replaced
         digests = {f"{part}.npy": _put_array(home / f"{part}.npy", arrays[part]) for part in PARTS}
@@ -54,7 +55,7 @@ def write_arrays(name: str, arrays: Mapping[str, Bytes]) -> None:
     _check(home, digests)
 
 
-def read_arrays(name: str) -> tuple[Bytes, NDArray[np.int64], int]:
+def read_arrays(name: str, folder: Path | None = None) -> tuple[Bytes, NDArray[np.int64], int]:
     """Images and labels of a cached image set, its training part first.
 
     The files are read straight into one array, so that no second copy is ever held.
@@ -65,7 +66,7 @@ def read_arrays(name: str) -> tuple[Bytes, NDArray[np.int64], int]:
     Raises:
         DataUnavailable: a file is half-written, was altered, or does not hold such an array.
     """
-    home = data_folder() / name
+    home = (folder or data_folder()) / name
     shapes = {part: _shape(home / f"{part}.npy") for part in PARTS}
     train, test = shapes["train_images"], shapes["test_images"]
     if (
@@ -88,13 +89,17 @@ def read_arrays(name: str) -> tuple[Bytes, NDArray[np.int64], int]:
     return images, labels.astype(np.int64), train[0]
 
 
-def cached_file(name: str) -> bytes:
+def cached_file(name: str, *, folder: Path | None = None) -> bytes:
     """The file ``name``, such as ``cifar10n/labels.npz``, of the folder of data sets.
+
+    Args:
+        name: its path in the folder.
+        folder: that folder; None is the one ``WEIGHTBENCH_DATA`` names.
 
     Raises:
         DataUnavailable: it is not there, or was altered since it was first read.
     """
-    path = data_folder() / name
+    path = (folder or data_folder()) / name
     try:
         content = path.read_bytes()
     except OSError as error:

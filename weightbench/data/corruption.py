@@ -65,7 +65,7 @@ def _chosen(n: int, share: float, rng: np.random.Generator) -> Labels:
 
 
 @dataclasses.dataclass(frozen=True)
-class Unchanged:
+class NoCorruption:
     """Nothing is changed: for labels that came with mistakes of their own."""
 
     def __call__(self, labels: Labels, num_classes: int, rng: np.random.Generator) -> Corrupted:
@@ -83,6 +83,7 @@ class UniformFlip:
     """
 
     noise: float = 0.4
+    _: dataclasses.KW_ONLY
     convention: str = "other"
 
     def __post_init__(self) -> None:
@@ -114,6 +115,7 @@ class BackgroundFlip:
     """
 
     noise: float = 0.4
+    _: dataclasses.KW_ONLY
     background: int | None = None
 
     def __post_init__(self) -> None:
@@ -141,6 +143,7 @@ class Imbalance:
     """
 
     ratio: float = 0.9
+    _: dataclasses.KW_ONLY
     rare: int = 0
     total: int | None = None
     taken: int = 0

@@ -41,6 +41,7 @@ class DataSet:
     inputs: NDArray[np.uint8] | NDArray[np.float32]
     labels: NDArray[np.int64]
     num_classes: int
+    _: dataclasses.KW_ONLY
     test: NDArray[np.int64] | None = None
     standardize: bool = False
     span: tuple[float, float] = (0.0, 1.0)

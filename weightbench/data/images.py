@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from weightbench.data.cache import data_folder, is_cached, may_download, read_arrays, write_arrays
@@ -9,10 +11,17 @@ from weightbench.data.dataset import DataSet
 from weightbench.errors import DataUnavailable
 
 
-def image_set(loader: str, num_classes: int, span: tuple[float, float] = (0.0, 1.0)) -> DataSet:
+def image_set(
+    loader: str,
+    num_classes: int,
+    span: tuple[float, float] = (0.0, 1.0),
+    *,
+    folder: Path | None = None,
+    download: bool | None = None,
+) -> DataSet:
     """A published image set with its own test split.
 
-    Arrays already under ``WEIGHTBENCH_DATA`` are used as they are; else torchvision's ``loader``
+    Arrays already in the folder of data sets are used as they are; else torchvision's ``loader``
     reads and checks the original files there, or downloads them where that is allowed, and the
     arrays are kept for the next time.
 
@@ -20,21 +29,23 @@ def image_set(loader: str, num_classes: int, span: tuple[float, float] = (0.0, 1
         loader: a class in torchvision.datasets: MNIST, FashionMNIST, CIFAR10 or CIFAR100.
         num_classes: K.
         span: what pixel values 0 and 255 become.
+        folder: of data sets; None is the one ``WEIGHTBENCH_DATA`` names.
+        download: whether it may be fetched; None leaves it to ``WEIGHTBENCH_DOWNLOAD``.
 
     Raises:
         DataUnavailable: it is not there and may not be downloaded, or is half-written or altered.
     """
     name = loader.lower()
-    if not is_cached(name):
-        _convert(loader, name)
-    images, labels, train = read_arrays(name)
+    root = data_folder() if folder is None else folder
+    if not is_cached(name, root):
+        _convert(loader, name, root, may_download() if download is None else download)
+    images, labels, train = read_arrays(name, root)
     return DataSet(name, images, labels, num_classes, test=np.arange(train, len(labels)), span=span)
 
 
-def _convert(loader: str, name: str) -> None:
+def _convert(loader: str, name: str, root: Path, download: bool) -> None:
     from weightbench.data.vision import originals  # half a second, and once in the life of a cache
 
-    root, download = data_folder(), may_download()
     try:
         arrays = originals(loader, root, download)
     except DataUnavailable as error:
@@ -45,4 +56,4 @@ def _convert(loader: str, name: str) -> None:
             "allow the download with --download or WEIGHTBENCH_DOWNLOAD=1, or name another folder "
             "with WEIGHTBENCH_DATA"
         ) from error
-    write_arrays(name, arrays)
+    write_arrays(name, arrays, root)

@@ -17,7 +17,7 @@ from weightbench.execution import Lost
 from weightbench.files import write_bytes
 from weightbench.records.schema import Trial
 from weightbench.registry import is_file_spec, read_files, stand_in
-from weightbench.spec import parse
+from weightbench.spec import parse_spec
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -45,7 +45,7 @@ class RemoteFiles:
         Raises:
             BadSpec: a file is gone.
         """
-        names = {parse(spec).name for trial in trials for spec in (trial.task, trial.weighter)}
+        names = {parse_spec(spec).name for trial in trials for spec in (trial.task, trial.weighter)}
         files = dict(map(read_files, sorted(filter(is_file_spec, names))))
         return cls(files, os.environ.get("WEIGHTBENCH_DOWNLOAD", ""), shared)
 

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from weightbench.errors import ExecutorError
+from weightbench.execution.processes import short_folder
+
+_SESSION = len("/ray/session_2026-01-01_00-00-00_123456_1234567/sockets/plasma_store")
 
 
 @contextlib.contextmanager
@@ -31,6 +34,7 @@ def connected(address: str | None) -> Iterator[None]:
         raise ExecutorError(
             "running trials on Ray needs the extra ray: pip install 'weightbench[ray]'"
         ) from None
+    os.environ.setdefault("RAY_TMPDIR", short_folder(_SESSION))
     address = address or os.environ.get("RAY_ADDRESS")
     try:
         _knock(address or "")

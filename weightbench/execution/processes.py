@@ -6,14 +6,18 @@ import concurrent.futures
 import contextlib
 import ctypes
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+import weightbench.siblings  # noqa: F401 - so that workers find functions of plug-in files
+from weightbench.errors import ExecutorError
 from weightbench.records.schema import Status
 
 J = TypeVar("J")
@@ -22,6 +26,8 @@ Lost = Callable[[J, Status, str], R]
 
 # Nobody but another process does this, so another try may end otherwise.
 KILLED = "the process was killed by SIGKILL; the system may have run out of memory"
+_SOCKET = 103  # bytes that the path of a socket may have; on Linux 107
+_MULTIPROCESSING = len("/pymp-12345678/listener-12345678")
 BARE = ("torch",)  # modules that processes are born with where the caller names none
 _F_SETSIG = 10  # of Linux; Python's fcntl names it from 3.11 on
 _GPU_SHARED = 0.9  # of its memory; the rest is for what CUDA itself takes in every process
@@ -173,7 +179,34 @@ def _context(preload: Sequence[str]) -> Any:
     context = _Workers()
     if _METHOD == "forkserver":
         context.set_forkserver_preload(list(preload))
+        _make_folder_of_sockets()
     return context
+
+
+def _make_folder_of_sockets() -> None:
+    """Have multiprocessing make its folder, once for this process, where sockets may be."""
+    usual, tempfile.tempdir = tempfile.gettempdir(), short_folder(_MULTIPROCESSING)
+    try:
+        multiprocessing.util.get_temp_dir()
+    finally:
+        tempfile.tempdir = usual
+
+
+def short_folder(more: int) -> str:
+    """The folder of temporary files, or another where its name is too long for sockets.
+
+    Args:
+        more: how many bytes what is put into it adds to the name of a socket.
+
+    Raises:
+        ExecutorError: no folder will do.
+    """
+    places = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]
+    for place in places:
+        room = _SOCKET - more - len(os.fsencode(place))
+        if room >= 0 and os.access(place, os.W_OK | os.X_OK):
+            return place
+    raise ExecutorError(f"{places[0]} is too long a name for sockets; set TMPDIR to a shorter one")
 
 
 def _prepare_worker(memory: int, share: float | None, environment: dict[str, str]) -> None:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from weightbench.data import SPLITS
 from weightbench.errors import DataUnavailable, UnknownName, WeightbenchError
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite, is_file_spec
-from weightbench.spec import Value, defaults_of, parse, suggest
-from weightbench.training.task import Splits, Task, make_task
+from weightbench.spec import Value, defaults_of, parse_spec, suggest
+from weightbench.training.splits import Splits
+from weightbench.training.task import Task, make_task
 from weightbench.training.weighter import layers_of, make_weighter
 
 
@@ -41,7 +42,7 @@ def card(text: str) -> Card:
     Raises:
         BadSpec: nothing has that name.
     """
-    name = parse(text).name
+    name = parse_spec(text).name
     if name in TASKS.names():
         return task_card(make_task(text))
     if name in SUITES.names():
@@ -104,7 +105,7 @@ def weighter_card(name: str) -> Card:
     """Docstring, parameters and source file of a weighter, and what is wrapped around it."""
     *_, innermost = layers_of(make_weighter(name))
     made = _class_card(name, type(innermost), skip=0)
-    around = "".join(f"+{wrapper.name}" for wrapper in parse(name).wrappers)
+    around = "".join(f"+{wrapper.name}" for wrapper in parse_spec(name).wrappers)
     return dataclasses.replace(made, facts={**made.facts, **({"around": around} if around else {})})
 
 

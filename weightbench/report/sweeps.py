@@ -6,7 +6,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping
 
-from weightbench.spec import Value, parse
+from weightbench.spec import Value, parse_spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +50,6 @@ def moving(parameters: Mapping[str, Mapping[str, Value]]) -> Moving | None:
 
 
 def _without(task: str, parameter: str) -> str:
-    spec = parse(task)
+    spec = parse_spec(task)
     kept = tuple((name, value) for name, value in spec.params if name != parameter)
     return str(dataclasses.replace(spec, params=kept))

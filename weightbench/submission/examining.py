@@ -17,7 +17,7 @@ from weightbench.records.schema import Record
 from weightbench.records.store import Predictions, Store
 from weightbench.registry import SUITES, WRAPPERS
 from weightbench.scoring import Anchor, published_anchors
-from weightbench.spec import parse
+from weightbench.spec import parse_spec
 from weightbench.submission.manifest import SOURCE, Manifest
 from weightbench.submission.reading import Submission, read
 from weightbench.submission.safe import refuse
@@ -58,7 +58,7 @@ def examine(submission: Submission) -> list[str]:
 
 def _check_source(submission: Submission) -> None:
     """That weighter.txt is what the records were made with; it is parsed and never run."""
-    spec = parse(submission.manifest.weighter)
+    spec = parse_spec(submission.manifest.weighter)
     name = spec.name.rpartition(":")[2]
     try:
         wrappers = [WRAPPERS.get(wrapper.name)[0] for wrapper in reversed(spec.wrappers)]

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from weightbench.data.augmentation import CropFlip
 from weightbench.data.dataset import Pool, to_device
-from weightbench.training.task import Splits, Task
+from weightbench.training.splits import Splits
+from weightbench.training.task import Task
 
 _CHUNK = 2000  # examples a forward pass when a whole set is predicted
 

@@ -42,6 +42,7 @@ class Recipe:
     """
 
     steps: int = 400
+    _: dataclasses.KW_ONLY
     batch_size: int = 100
     lr: float = 0.1
     momentum: float = 0.9

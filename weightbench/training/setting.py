@@ -14,7 +14,8 @@ from weightbench.streams import stream_seed
 from weightbench.training.device_splits import DeviceSplits
 from weightbench.training.random_streams import seeded_globals, torch_stream
 from weightbench.training.recipe import Recipe
-from weightbench.training.task import Splits, Task
+from weightbench.training.splits import Splits
+from weightbench.training.task import Task
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -20,7 +20,8 @@ from weightbench.training.recipe import Recipe
 from weightbench.training.run import Batch, Loss, Run, Weighs
 from weightbench.training.sampling import Sampler
 from weightbench.training.setting import Setting
-from weightbench.training.task import Splits, Task
+from weightbench.training.splits import Splits
+from weightbench.training.task import Task
 from weightbench.training.weighter import Weighter, stream_of
 
 _BUDGET = 20  # schedules of the task that a run may take, side trainings included

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import itertools
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, overload
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 from torch import nn
 
-from weightbench import _deprecated
+from weightbench._deprecated import forwarded, warn
 from weightbench.data.augmentation import CropFlip
 from weightbench.data.corruption import Corrupted, Corruption, describe
 from weightbench.data.dataset import DataSet, as_positions
-from weightbench.errors import BadData, BadSpec, SharedExamples
+from weightbench.errors import BadData, BadSpec
 from weightbench.identity import checksum
 from weightbench.registry import TASKS, is_file_spec, load_from_file, without_path
-from weightbench.spec import Spec, checked_params, differing, parse, types_of
+from weightbench.spec import Spec, Value, checked_params, differing, parse_spec, types_of
 from weightbench.streams import numpy_stream, stream_seed
 from weightbench.training.random_streams import seeded_globals
 from weightbench.training.recipe import Recipe
 from weightbench.training.signature import signature
-
-Index = NDArray[np.int64]
+from weightbench.training.splits import (
+    HoldoutPerClass,
+    HoldoutTotal,
+    Index,
+    Splits,
+    stratified,
+)
 
 # What a task declares, but for its name; the data set counts by what is read.
 _DECLARED = (
@@ -40,91 +41,12 @@ _LOADED: weakref.WeakValueDictionary[object, DataSet] = weakref.WeakValueDiction
 
 def _loaded(source: Callable[[], DataSet]) -> DataSet:
     """What ``source`` loads, unless a task holds it already."""
-    try:
-        data = _LOADED.get(source) or source()
-        _LOADED[source] = data
-    except TypeError:  # it cannot be a key: an instance that compares by value
+    if not isinstance(source, Hashable):  # an instance that compares by value
         return source()
+    data = _LOADED.get(source) or source()
+    if isinstance(data, DataSet):  # what is none is for the checker to say
+        _LOADED[source] = data
     return data
-
-
-@dataclasses.dataclass(frozen=True)
-class PerClass:
-    """A clean hold-out of ``clean`` examples of every class."""
-
-    clean: int = 10
-
-    def draw(self, labels: Index, pool: Index, rng: np.random.Generator) -> Index:
-        """Positions of the hold-out among ``pool``, which comes in random order."""
-        chosen = [pool[labels[pool] == label][: self.clean] for label in np.unique(labels[pool])]
-        if any(len(part) < self.clean for part in chosen):
-            raise BadData(f"clean={self.clean}: a class has fewer examples than that")
-        return np.concatenate(chosen)
-
-
-@dataclasses.dataclass(frozen=True)
-class Total:
-    """A clean hold-out of ``clean`` examples in all, stratified by class."""
-
-    clean: int = 1000
-
-    def draw(self, labels: Index, pool: Index, rng: np.random.Generator) -> Index:
-        """Positions of the hold-out among ``pool``."""
-        return _stratified(labels, pool, self.clean, rng)
-
-
-def _stratified(labels: Index, pool: Index, size: int, rng: np.random.Generator) -> Index:
-    if size == 0:
-        return pool[:0]
-    state = int(rng.integers(2**32))
-    try:
-        _, drawn = train_test_split(pool, test_size=size, stratify=labels[pool], random_state=state)
-    except ValueError as error:
-        raise BadData(f"cannot draw {size} of {len(pool)} examples: {error}") from error
-    return np.asarray(drawn)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Splits:
-    """Positions in the data set: a corrupted training set and three disjoint clean roles.
-
-    Attributes:
-        train: positions of the training examples, after corruption.
-        given: their labels as a weighter sees them.
-        holdout: what a weighter may use.
-        select: for the engine alone (monitoring, selected accuracy).
-        test: for the scorer alone.
-        corrupted: what the corruption did.
-        sha256: checksum (hex) of the four sets of positions.
-
-    Raises:
-        SharedExamples: two of the four have an example in common.
-    """
-
-    train: Index
-    given: Index
-    holdout: Index
-    select: Index
-    test: Index
-    corrupted: Corrupted
-
-    def __post_init__(self) -> None:
-        """See that the roles are disjoint, on the positions as they are."""
-        parts = {name: getattr(self, name) for name in ("train", "holdout", "select", "test")}
-        for (one, first), (other, second) in itertools.combinations(parts.items(), 2):
-            shared = np.intersect1d(first, second)
-            if len(shared):
-                raise SharedExamples(
-                    f"{one} and {other} share {len(shared)} examples; position {shared[0]} is one"
-                )
-
-    @functools.cached_property
-    def sha256(self) -> str:
-        """Checksum (hex) of the four sets of positions."""
-        digest = hashlib.sha256()
-        for part in (self.train, self.holdout, self.select, self.test):
-            digest.update(np.int64(len(part)).tobytes() + part.astype("<i8").tobytes())
-        return digest.hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,9 +68,10 @@ class Task:
     """
 
     name: str
+    _: dataclasses.KW_ONLY
     dataset: DataSet | Callable[[], DataSet]
     corruption: Corruption
-    holdout: PerClass | Total
+    holdout: HoldoutPerClass | HoldoutTotal
     select: int
     model: Callable[[DataSet], nn.Module]
     recipe: Recipe = Recipe()  # noqa: RUF009 - immutable
@@ -197,17 +120,17 @@ class Task:
         data, rng = self.data, numpy_stream(self.stream, "split", seed)
         everything = np.arange(len(data.labels))
         if data.test is None:
-            test = _stratified(data.labels, everything, self.test, rng)
+            test = stratified(data.labels, everything, self.test, rng)
         else:
             test = data.test
         rest = rng.permutation(np.setdiff1d(everything, test))
         drawn = self.holdout.draw(data.labels, rest, rng)
         holdout = as_positions(drawn, len(everything), f"{self.name}: the hold-out")
         rest = rest[~np.isin(rest, holdout)]
-        select = _stratified(data.labels, rest, self.select, rng)
+        select = stratified(data.labels, rest, self.select, rng)
         rest = rest[~np.isin(rest, select)]
         if self.train is not None and self.train != len(rest):
-            rest = _stratified(data.labels, rest, self.train, rng)
+            rest = stratified(data.labels, rest, self.train, rng)
         corrupted = self._corrupt(rest, numpy_stream(self.stream, "corruption", seed))
         train = rest[corrupted.index]
         if not len(train) or not len(holdout):
@@ -231,7 +154,7 @@ class Task:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model
 
-    reset = _deprecated.forwarded("task.reset(seed)", "start")
+    reset = forwarded("task.reset(seed)", "start")
 
     def with_params(self, spec: Spec) -> Task:
         """This task with the bracket parameters of ``spec`` set, each on the part that owns it.
@@ -263,19 +186,31 @@ def _fields(part: object) -> list[str]:
     return [f.name for f in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else []
 
 
-def register_task(name: str, **parts: Any) -> None:
-    """Register a task under a versioned id, ``dataset-corruption-vN``.
+@overload
+def register_task(task: Task) -> None: ...
+@overload
+def register_task(task: str, **parts: Any) -> None: ...
+def register_task(task: Task | str, **parts: Any) -> None:
+    """Register a task under its name, a versioned id: ``dataset-corruption-vN``.
 
     Args:
-        name: the id. Any change that moves a number is a new version.
-        **parts: the fields of :class:`Task` but the name.
+        task: the task. Any change of it that moves a number is a new version.
+        **parts: deprecated: the fields of a :class:`Task` whose name was given as ``task``.
+
+    Raises:
+        BadSpec: the id is taken, or has no version.
     """
-    if not name.rpartition("-v")[2].isdigit():
-        raise BadSpec(f"the task id {name!r} needs a version, such as {name}-v0")
-    TASKS.add(name, Task(name=name, **parts))
+    if isinstance(task, str):
+        warn("weightbench.register_task(name, ...)", "register_task(Task(name, ...))")
+        task = Task(task, **parts)
+    elif parts:
+        raise TypeError(f"register_task() takes a Task alone; {', '.join(parts)} belong into it")
+    if not task.name.rpartition("-v")[2].isdigit():
+        raise BadSpec(f"the task id {task.name!r} needs a version, such as {task.name}-v0")
+    TASKS.add(task.name, task)
 
 
-def make_task(text: str, **params: Any) -> Task:
+def make_task(text: str, **params: Value) -> Task:
     """The task called ``text``: an id, an id with parameters, or ``path.py:NAME`` of a Task.
 
     Args:
@@ -285,14 +220,14 @@ def make_task(text: str, **params: Any) -> Task:
     Raises:
         BadSpec: it cannot be read, does not exist, or has no such parameter.
     """
-    spec = parse(text)
+    spec = parse_spec(text)
     if spec.wrappers:
         raise BadSpec(f"{text!r}: wrappers go around weighters, not tasks")
     spec = dataclasses.replace(spec, params=tuple({**dict(spec.params), **params}.items()))
-    if not is_file_spec(spec.name):
-        task: Task = TASKS.get(spec.name)
-        return task.with_params(spec)
-    task = load_from_file(spec.name)
+    from_file = is_file_spec(spec.name)
+    task = load_from_file(spec.name) if from_file else TASKS.get(spec.name)
     if not isinstance(task, Task):
         raise BadSpec(f"{spec.name} is a {type(task).__name__}; expected a weightbench Task")
+    if not from_file:
+        return task.with_params(spec)
     return dataclasses.replace(task, name=spec.name).with_params(spec)

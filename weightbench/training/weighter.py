@@ -14,11 +14,20 @@ from weightbench.identity import checksum
 from weightbench.registry import (
     WEIGHTERS,
     WRAPPERS,
+    Registered,
     is_file_spec,
     load_from_file,
     without_path,
 )
-from weightbench.spec import Spec, checked_params, defaults_of, differing, parse, types_of
+from weightbench.spec import (
+    Spec,
+    Value,
+    checked_params,
+    defaults_of,
+    differing,
+    parse_spec,
+    types_of,
+)
 from weightbench.training.recipe import Recipe
 from weightbench.training.run import Batch, Run
 
@@ -161,25 +170,25 @@ class Wrapper(Weighter):
         self.inner.load_state_dict(state["inner"])
 
 
-def register_weighter(name: str, cls: type[Weighter], **params: Any) -> None:
+def register_weighter(name: str, cls: type[Weighter], **params: Value) -> None:
     """Register a weighter class under ``name``; ``params`` replace defaults of its constructor."""
-    WEIGHTERS.add(name, (cls, params))
+    WEIGHTERS.add(name, Registered(cls, params))
 
 
 def register_wrapper(name: str, cls: type[Wrapper]) -> None:
     """Register a wrapper class: ``+name`` after a weighter's name puts it around that weighter."""
-    WRAPPERS.add(name, (cls, {}))
+    WRAPPERS.add(name, Registered(cls, {}))
 
 
-def make_weighter(text: str, **params: Any) -> Weighter:
+def make_weighter(text: str, **params: Value) -> Weighter:
     """A fresh weighter: ``name[param=value]+wrapper`` or ``path.py:Class[...]+wrapper``.
 
     Raises:
         BadSpec: it cannot be read, does not exist, has no such parameter, or makes no sense.
     """
-    spec = parse(text)
+    spec = parse_spec(text)
     given = tuple({**dict(spec.params), **params}.items())
-    own, weighter = _build(Spec(spec.name, given), _weighter_class(spec.name))
+    own, weighter = _build(Spec(spec.name, given), _registered(spec.name))
     wrappers: list[Spec] = []
     for wrapper in spec.wrappers:
         _check_fits(wrapper.name, weighter, wrappers)
@@ -225,28 +234,23 @@ def digest_of(weighter: Weighter) -> str:
     return checksum(*presets_of(weighter), *map(type, layers_of(weighter)))
 
 
-def presets_of(weighter: Weighter) -> list[dict[str, Any]]:
+def presets_of(weighter: Weighter) -> list[Mapping[str, Value]]:
     """The parameters that a registered name sets, where it sets any."""
     name = spec_of(weighter).name
-    preset = WEIGHTERS.get(name)[1] if weighter.spec and not is_file_spec(name) else {}
+    known = weighter.spec is not None and not is_file_spec(name)
+    preset = WEIGHTERS.get(name).params if known else {}
     return [preset] if preset else []
 
 
-def _weighter_class(name: str) -> tuple[type[Weighter], dict[str, Any]]:
-    if not is_file_spec(name):
-        found: tuple[type[Weighter], dict[str, Any]] = WEIGHTERS.get(name)
-        return found
-    cls = load_from_file(name)
-    if not (isinstance(cls, type) and issubclass(cls, Weighter)):
-        raise BadSpec(f"{name} is not a class derived from weightbench.Weighter")
-    return cls, {}
+def _registered(name: str) -> Registered:
+    return Registered(load_from_file(name), {}) if is_file_spec(name) else WEIGHTERS.get(name)
 
 
-def _build(
-    spec: Spec, registered: tuple[type[Weighter], dict[str, Any]], *inner: Weighter
-) -> tuple[Spec, Weighter]:
+def _build(spec: Spec, registered: Registered, *inner: Weighter) -> tuple[Spec, Weighter]:
     """Build what ``spec`` names around ``inner``, if any; also the spec in canonical form."""
     cls, preset = registered
+    if not (isinstance(cls, type) and issubclass(cls, Weighter)):
+        raise BadSpec(f"{spec.name} is not a class derived from weightbench.Weighter")
     defaults = {**defaults_of(cls, skip=len(inner)), **preset}
     params = checked_params(spec.name, spec.params, defaults, types_of(cls))
     try:

@@ -16,7 +16,7 @@ from weightbench.records.store import Predictions
 from weightbench.records.weights import Weights
 from weightbench.report.sweeps import families
 from weightbench.scoring.resampling import bootstrap, interval
-from weightbench.spec import Value, parse
+from weightbench.spec import Value, parse_spec
 
 BINS = 20
 
@@ -163,7 +163,7 @@ def _accuracy(group: Sequence[Record], task: str) -> tuple[float, NDArray[np.flo
 
 
 def _value(task: str, name: str, default: Callable[[str, str], Value]) -> Value:
-    return dict(parse(task).params).get(name, default(task, name))
+    return dict(parse_spec(task).params).get(name, default(task, name))
 
 
 def _need(table: pd.DataFrame, otherwise: str) -> pd.DataFrame:

@@ -1,0 +1,97 @@
+"""Output that cannot be written, and a working folder that is gone: one line, and no success."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.shell import TINY, evaluate
+from weightbench.cli import main
+from weightbench.evaluation.trial import plan, run_trial
+from weightbench.records.store import Store
+
+FULL = Path("/dev/full")
+pytestmark = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+
+# Whatever each command prints when all is well; RUNS is a folder of records.
+PRINTING = [
+    ["--help"],
+    ["--version"],
+    *([name, "--help"] for name in main.commands),
+    ["list", "tasks"],
+    ["list", "suites"],
+    ["show", "l2rw"],
+    ["show", "digits-uniform-flip-v0"],
+    *(["leaderboard", "RUNS", "--format", form] for form in ("table", "markdown", "html", "csv")),
+    ["leaderboard", "RUNS", "--format", "json"],
+    ["compare", "uniform", "oracle", "RUNS"],
+    ["doctor", "RUNS"],
+    ["merge", "RUNS", "RUNS", "--out", "OUT"],
+    ["new", "weighter", "mine"],
+    ["check", "uniform"],
+    ["plot", "curves", "RUNS", "--out", "OUT"],
+]
+
+
+def weightbench(*arguments: str, cwd: Path, stdout: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "weightbench", *arguments],
+        cwd=cwd, stdout=stdout, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = Store(tmp_path_factory.mktemp("runs"))
+    store.create()
+    for trial in plan([TINY], ["uniform", "oracle"], range(2), "cpu"):
+        outcome = run_trial(trial)
+        store.put(outcome.record, outcome.predictions, outcome.weights)
+    return store.root
+
+
+def filled(arguments: list[str], runs: Path, tmp_path: Path) -> list[str]:
+    places = {"RUNS": str(runs), "OUT": str(tmp_path / "out")}
+    return [places.get(argument, argument) for argument in arguments]
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_a_full_disk_is_one_line(arguments: list[str], runs: Path, tmp_path: Path) -> None:
+    with FULL.open("w") as full:
+        done = weightbench(*filled(arguments, runs, tmp_path), cwd=tmp_path, stdout=full.fileno())
+    assert done.returncode == 1
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"
+
+
+def test_an_evaluation_on_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    with FULL.open("w") as full:
+        done = weightbench(*evaluate(tmp_path / "out"), cwd=tmp_path, stdout=full.fileno())
+    assert done.returncode == 1
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("arguments", [["list", "tasks"], ["leaderboard", "RUNS"], ["--help"]])
+def test_a_closed_pipe_is_silent(arguments: list[str], runs: Path, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = weightbench(*filled(arguments, runs, tmp_path), cwd=tmp_path, stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("arguments", PRINTING[1:], ids=" ".join)
+def test_a_working_folder_that_is_gone_is_one_line(
+    arguments: list[str], runs: Path, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = [sys.executable, "-m", "weightbench", *filled(arguments, runs, tmp_path)]
+    code = f"import os, sys; os.rmdir({str(gone)!r}); os.execv(sys.executable, {command!r})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=gone, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: the working folder is no longer there\n"

@@ -1,0 +1,102 @@
+"""Which examples play which role: positions in the data set, and how a hold-out is drawn."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from weightbench.data import SPLITS
+from weightbench.data.corruption import Corrupted
+from weightbench.errors import BadData, SharedExamples
+
+Index = NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class HoldoutPerClass:
+    """A clean hold-out of ``clean`` examples of every class."""
+
+    clean: int = 10
+
+    def draw(self, labels: Index, pool: Index, rng: np.random.Generator) -> Index:
+        """Positions of the hold-out among ``pool``, which comes in random order."""
+        chosen = [pool[labels[pool] == label][: self.clean] for label in np.unique(labels[pool])]
+        if any(len(part) < self.clean for part in chosen):
+            raise BadData(f"clean={self.clean}: a class has fewer examples than that")
+        return np.concatenate(chosen)
+
+
+@dataclasses.dataclass(frozen=True)
+class HoldoutTotal:
+    """A clean hold-out of ``clean`` examples in all, stratified by class."""
+
+    clean: int = 1000
+
+    def draw(self, labels: Index, pool: Index, rng: np.random.Generator) -> Index:
+        """Positions of the hold-out among ``pool``."""
+        return stratified(labels, pool, self.clean, rng)
+
+
+def stratified(labels: Index, pool: Index, size: int, rng: np.random.Generator) -> Index:
+    """``size`` positions of ``pool``, every class in proportion.
+
+    Raises:
+        BadData: there are not as many, or fewer than classes are asked for.
+    """
+    if size == 0:
+        return pool[:0]
+    state = int(rng.integers(2**32))
+    try:
+        _, drawn = train_test_split(pool, test_size=size, stratify=labels[pool], random_state=state)
+    except ValueError as error:
+        raise BadData(f"cannot draw {size} of {len(pool)} examples: {error}") from error
+    return np.asarray(drawn)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Splits:
+    """Positions in the data set: a corrupted training set and three disjoint clean roles.
+
+    Attributes:
+        train: positions of the training examples, after corruption.
+        given: their labels as a weighter sees them.
+        holdout: what a weighter may use.
+        select: for the engine alone (monitoring, selected accuracy).
+        test: for the scorer alone.
+        corrupted: what the corruption did.
+        sha256: checksum (hex) of the four sets of positions.
+
+    Raises:
+        SharedExamples: two of the four have an example in common.
+    """
+
+    train: Index
+    given: Index
+    holdout: Index
+    select: Index
+    test: Index
+    corrupted: Corrupted
+
+    def __post_init__(self) -> None:
+        """See that the roles are disjoint, on the positions as they are."""
+        parts = {name: getattr(self, name) for name in SPLITS}
+        for (one, first), (other, second) in itertools.combinations(parts.items(), 2):
+            shared = np.intersect1d(first, second)
+            if len(shared):
+                raise SharedExamples(
+                    f"{one} and {other} share {len(shared)} examples; position {shared[0]} is one"
+                )
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Checksum (hex) of the four sets of positions."""
+        digest = hashlib.sha256()
+        for part in (getattr(self, name) for name in SPLITS):
+            digest.update(np.int64(len(part)).tobytes() + part.astype("<i8").tobytes())
+        return digest.hexdigest()
