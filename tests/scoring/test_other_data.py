@@ -68,6 +68,19 @@ def test_what_belongs_together_is_not_set_aside() -> None:
     assert not any("set aside" in note or "older" in note for note in scored.notes)
 
 
+def test_records_that_name_no_data_are_of_one_data_set() -> None:
+    nameless = [record(TASK, "good", seed, 0.5, checksums={}) for seed in range(6)]
+    lost = made("lost", "", None, 0, 2)
+    assert len(board([*nameless, *lost]).records) == 8
+    assert not any("set aside" in note for note in board([*nameless, *lost]).notes)
+    named = made("fair", "x", 0.5, 1)
+    scored = board([*nameless, *named])
+    assert scored.records == tuple(named)
+    assert f"{TASK}: 6 records set aside" in scored.notes[0]
+    later = [r.model_copy(update={"finished": DAYS[2]}) for r in nameless]
+    assert board([*later, *named]).records == tuple(later)
+
+
 def test_each_task_has_data_of_its_own() -> None:
     a = made("good", "old", 0.2, 0) + made("good", "new", 0.8, 1, 7)
     b = made("good", "old", 0.5, 0, 5, task="b-v0")
