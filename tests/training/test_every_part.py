@@ -46,7 +46,7 @@ def test_augmentation_has_a_say() -> None:
     pictures = np.zeros((60, 8, 8, 1), np.uint8)
     data = wb.DataSet("made", pictures, np.arange(60) % 2, 2)
     task = wb.Task(
-        name="made", dataset=data, corruption=wb.UniformFlip(0.1), holdout=wb.PerClass(2),
+        name="made", dataset=data, corruption=wb.UniformFlip(0.1), holdout=wb.HoldoutPerClass(2),
         select=10, test=10, model=flat,
     )  # fmt: skip
     augmented = dataclasses.replace(task, augmentation=wb.CropFlip())

@@ -18,13 +18,13 @@ def human(corruption: wb.Corruption, classes: int = 4) -> wb.Task:
         "mine", rng.normal(size=(600, 2)).astype(np.float32), true, classes, given=given
     )
     return wb.Task(
-        name="human", dataset=data, corruption=corruption, holdout=wb.PerClass(2), select=20,
+        name="human", dataset=data, corruption=corruption, holdout=wb.HoldoutPerClass(2), select=20,
         test=40, model=lambda d: torch.nn.Linear(2, classes),
     )  # fmt: skip
 
 
 CASES = [
-    (wb.Unchanged(), 4), (wb.UniformFlip(0.2), 4), (wb.UniformFlip(1.0), 4),
+    (wb.NoCorruption(), 4), (wb.UniformFlip(0.2), 4), (wb.UniformFlip(1.0), 4),
     (wb.BackgroundFlip(0.5), 4), (wb.Imbalance(0.8), 2),
 ]  # fmt: skip
 
@@ -51,7 +51,12 @@ def test_it_is_the_given_labels_that_are_corrupted(corruption: wb.Corruption, cl
     assert task.data.given is not None
     as_given = splits.given == task.data.given[splits.train]
     as_true = splits.given == task.data.labels[splits.train]
-    untouched = {wb.Unchanged: 1.0, wb.UniformFlip: 0.0, wb.BackgroundFlip: 0.5, wb.Imbalance: 1.0}
+    untouched = {
+        wb.NoCorruption: 1.0,
+        wb.UniformFlip: 0.0,
+        wb.BackgroundFlip: 0.5,
+        wb.Imbalance: 1.0,
+    }
     assert as_given.mean() >= untouched[type(corruption)]
     if isinstance(corruption, wb.UniformFlip):
         assert as_given.mean() == pytest.approx(1 - corruption.noise, abs=0.002)
@@ -60,7 +65,7 @@ def test_it_is_the_given_labels_that_are_corrupted(corruption: wb.Corruption, cl
 
 
 def test_clean_sets_have_the_true_labels() -> None:
-    task = human(wb.Unchanged())
+    task = human(wb.NoCorruption())
     run, splits = wb.start(task, 0), task.split(0)
     assert run.holdout[1].tolist() == task.data.labels[splits.holdout].tolist()
     assert run.labels.tolist() == splits.given.tolist()
