@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-import weightbench.siblings  # noqa: F401 - so that workers find functions of plug-in files
+import weightbench.registry.siblings  # noqa: F401 - so that workers find functions of plug-in files
 from weightbench.errors import ExecutorError
 from weightbench.records.schema import Status
 

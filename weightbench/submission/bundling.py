@@ -18,7 +18,7 @@ from weightbench.files import write_folder
 from weightbench.records.schema import Cost, Record, Trial, write
 from weightbench.records.store import Store, pack
 from weightbench.registry import SUITES
-from weightbench.siblings import imported_by
+from weightbench.registry.siblings import imported_by
 from weightbench.submission.examining import examine, neighbours, refuse_copies, runs
 from weightbench.submission.manifest import (
     MANIFEST,

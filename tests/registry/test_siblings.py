@@ -22,7 +22,7 @@ from weightbench.execution import Limits, Local
 from weightbench.records.schema import Status
 from weightbench.records.store import Store
 from weightbench.registry import load_from_file
-from weightbench.siblings import imported_by
+from weightbench.registry.siblings import imported_by
 
 PLUGIN = """
 import weightbench as wb

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from weightbench import siblings
+from weightbench.registry import siblings
 from weightbench.errors import BadSpec, UnknownName
 from weightbench.spec import Value, suggest
 
