@@ -189,6 +189,36 @@ def test_text_and_live_class_come_to_the_same(modules: Callable[..., ModuleType]
     assert checksum(modules(alone=BASE).Mine) == of_text(BASE)
 
 
+RULE = """
+import weightbench as wb
+{}
+
+class Mine(wb.Weighter):
+    def weigh(self, batch):
+        return keep()
+"""
+
+
+@pytest.mark.parametrize("line", ["from keeping import keep", "from .keeping import keep"])
+def test_a_file_beside_a_plug_in_counts(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own, not one of that name in the working folder."""
+    (tmp_path / "keeping.py").write_text("def keep(): return -1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    found = []
+    for number, share in enumerate((1, 1, 2)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "keeping.py").write_text(f"def keep(): return {share}\n")
+        (folder / "mine.py").write_text(RULE.format(line))
+        made = make_weighter(f"{folder / 'mine.py'}:Mine")
+        assert made.weigh(None) == share  # type: ignore[arg-type]
+        found.append(digest_of(made))
+    assert found[0] == found[1] != found[2]
+
+
 BASE_ALONE = """
 import weightbench as wb
 

@@ -11,6 +11,8 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from weightbench.registry.siblings import is_beside
+
 ENGINE_ROOT = Path(__file__).resolve().parents[1]
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -215,9 +217,11 @@ def follow(target: str, module: Module, packages: frozenset[str]) -> Module | No
     """The module of our interest that an import in ``module`` leads to; None for a foreign one."""
     if target.startswith("."):
         return _relative(target, module)
+    top = target.partition(".")[0]
+    if module.path is not None and is_beside(module.path, top):
+        return _in_folder(module.path.parent, target)
     if is_own(target, packages):
         return module_named(target)
-    top = target.partition(".")[0]
     if top in sys.stdlib_module_names or top in LIBRARIES or module.path is None or _path_of(top):
         return None
     return _in_folder(module.path.parent, target)  # a file beside the importing one

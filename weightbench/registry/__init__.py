@@ -17,8 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from weightbench.registry import siblings
 from weightbench.errors import BadSpec, UnknownName
+from weightbench.registry import siblings
 from weightbench.spec import Value, suggest
 
 T = TypeVar("T")

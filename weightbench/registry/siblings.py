@@ -69,6 +69,11 @@ def imported_by(path: Path) -> list[Path]:
     return found[1:]
 
 
+def is_beside(file: Path, name: str) -> bool:
+    """Whether ``import name`` in ``file`` leads to a file beside it: in plug-ins alone."""
+    return _package_of(file.parent) in sys.modules and _is_sibling(file.parent, name)
+
+
 def _package_of(folder: Path) -> str:
     return _PREFIX + base64.b32encode(os.fsencode(folder)).decode().rstrip("=").lower()
 
