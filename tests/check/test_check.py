@@ -103,7 +103,9 @@ def test_pytest_fixtures_for_other_repositories(pytester: pytest.Pytester) -> No
     )
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=1, failed=2)
-    result.stdout.fnmatch_lines(["shape: weights have shape (16, 1), the batch (16,)"])
+    result.stdout.fnmatch_lines(
+        ["shape: weights have shape (16, 1); expected (16,), one per example"]
+    )
     result.stdout.fnmatch_lines(["  mend: draw the hold-out from the pool that is given"])
 
 

@@ -266,10 +266,11 @@ def test_check_names_rule_value_and_mend() -> None:
     done = weightbench("check", "uniform+es", good, bad, zoo("DISJOINT"), TINY)
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert f"{bad}: shape: weights have shape (16, 1), the batch (16,)" in lines
-    assert lines[lines.index(f"{bad}: shape: weights have shape (16, 1), the batch (16,)") + 1] == (
-        "  mend: reduce or squeeze the other dimensions"
-    )
+    assert f"{bad}: shape: weights have shape (16, 1); expected (16,), one per example" in lines
+    assert lines[
+        lines.index(f"{bad}: shape: weights have shape (16, 1); expected (16,), one per example")
+        + 1
+    ] == ("  mend: reduce or squeeze the other dimensions")
     assert any(line.startswith(f"{zoo('DISJOINT')}: disjoint: ") for line in lines)
     for spec in ("uniform+es", good, TINY):
         assert f"{spec}: ok" in lines

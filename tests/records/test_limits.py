@@ -170,7 +170,7 @@ def test_every_status_is_known_and_two_of_them_are_results(status: str) -> None:
     else:
         record = generated.failure().model_copy(update={"status": status})
     assert read_record(write(record)) == record
-    assert record.stands == (status in ("ok", "diverged"))
+    assert record.is_final == (status in ("ok", "diverged"))
 
 
 def test_a_numbers_last_digit_is_sealed() -> None:

@@ -21,6 +21,7 @@ from weightbench.errors import (
     SharedExamples,
     describe_error,
 )
+from weightbench.training.batch import faults_of_form, faults_of_values
 from weightbench.training.run import Batch
 from weightbench.training.setting import Setting
 from weightbench.training.trainer import Trainer
@@ -85,20 +86,12 @@ def check_weights(weights: object, batch: Batch, weighter: Weighter) -> Tensor:
     Raises:
         Broken: they do not.
     """
-    if not isinstance(weights, Tensor):
-        broken("tensor", f"weigh returned a {type(weights).__name__}")
-    if weights.shape != batch.labels.shape:
-        broken("shape", f"weights have shape {tuple(weights.shape)}, the batch ({len(batch)},)")
-    if weights.device != batch.labels.device:
-        broken("device", f"weights are on {weights.device}, the batch on {batch.labels.device}")
-    if not weights.is_floating_point():
-        broken("dtype", f"weights are {weights.dtype}")
+    for rule, fault in faults_of_form(weights, batch):
+        broken(rule, fault)
+    assert isinstance(weights, Tensor)
     weights = weights.detach().clone()
-    if not weights.isfinite().all():
-        bad = weights[~weights.isfinite()]
-        broken("finite", f"{len(bad)} of {len(weights)} weights are {bad[0].item()}")
-    if not weighter.negative and weights.min() < 0:
-        broken("negative", f"a weight is {weights.min().item():.3g} at step {batch.step}")
+    for rule, fault in faults_of_values(weights, batch, weighter.negative):
+        broken(rule, fault)
     total = float(weights.double().sum())
     if weighter.normalized and not weighter.negative and weights.any() and abs(total - 1) > 1e-3:
         broken("sum", f"the {len(weights)} weights of step {batch.step} sum to {total:.4g}")

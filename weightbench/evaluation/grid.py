@@ -23,7 +23,7 @@ class Grid:
 
     Attributes:
         trials: all of them.
-        missing: those without a record that stands.
+        missing: those without a final record.
         damaged: files of the store that were set aside.
     """
 
@@ -60,7 +60,7 @@ def plan_grid(
     for damage in damaged:
         store.set_aside(damage)
     records, _ = store.records()
-    stands = {record.trial.key for record in records if record.stands}
+    stands = {record.trial.key for record in records if record.is_final}
     missing = tuple(trial for key, trial in planned.items() if key not in stands)
     return Grid(tuple(planned.values()), missing, tuple(damaged))
 

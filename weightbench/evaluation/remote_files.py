@@ -16,7 +16,7 @@ from weightbench.errors import StoreError
 from weightbench.execution import Lost
 from weightbench.files import write_bytes
 from weightbench.records.schema import Trial
-from weightbench.registry import is_file_spec, read_files, stand_in
+from weightbench.registry import is_file_spec, read_files, replace_file
 from weightbench.spec import parse_spec
 
 J = TypeVar("J")
@@ -59,7 +59,7 @@ class RemoteFiles:
             raise StoreError(f"{platform.node()} cannot write to {self.shared}")
         for path_text, contents in self.files.items():
             if not _holds(Path(path_text).expanduser().resolve().parent, contents):
-                stand_in(path_text, _copy_of(contents))
+                replace_file(path_text, _copy_of(contents))
         if self.download:
             os.environ["WEIGHTBENCH_DOWNLOAD"] = self.download
 

@@ -69,9 +69,9 @@ def _one_of(
     if before is None:
         return after
     (store, one), (other_store, other) = before, after
-    if not one.stands:
-        return after if other.stands else before
-    if other.stands and _result(one) != _result(other):
+    if not one.is_final:
+        return after if other.is_final else before
+    if other.is_final and _result(one) != _result(other):
         trial = one.trial
         raise MergeError(
             f"nothing was merged, for {store.root} and {other_store.root} disagree on "

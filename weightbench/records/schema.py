@@ -157,7 +157,7 @@ class Record(StrictModel):
     finished: Name
 
     @property
-    def stands(self) -> bool:
+    def is_final(self) -> bool:
         """Whether this is a result, rather than a failure that another try may mend."""
         return self.status in ("ok", "diverged")
 

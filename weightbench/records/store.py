@@ -95,7 +95,7 @@ class Store:
         if weights is not None:
             self._write(self._path("weights", record.trial), weights.pack())
         self._write(self._path("records", record.trial), write(record))
-        if record.stands:
+        if record.is_final:
             (self.unfinished / f"{record.trial.key}.pt").unlink(missing_ok=True)
 
     @property

@@ -153,7 +153,7 @@ def load_from_file(name: str) -> Any:
         BadSpec: no such file or name, or the file cannot be run.
     """
     path_text, _, attribute = name.rpartition(":")
-    path = _STAND_INS.get(path_text) or _path_of(name)
+    path = _REPLACED.get(path_text) or _path_of(name)
     module = _run_file(path)
     if not hasattr(module, attribute):
         public = [item for item in vars(module) if not item.startswith("_")]
@@ -177,9 +177,9 @@ def read_files(name: str) -> tuple[str, dict[str, bytes]]:
     return name.rpartition(":")[0], contents
 
 
-def stand_in(path_text: str, copy: Path) -> None:
+def replace_file(path_text: str, copy: Path) -> None:
     """Have ``path_text:Name`` mean what is in ``copy``, in this process."""
-    _STAND_INS[path_text] = copy
+    _REPLACED[path_text] = copy
 
 
 def _path_of(name: str) -> Path:
@@ -189,7 +189,7 @@ def _path_of(name: str) -> Path:
     return path
 
 
-_STAND_INS: dict[str, Path] = {}
+_REPLACED: dict[str, Path] = {}
 
 
 @functools.cache
