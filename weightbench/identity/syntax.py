@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from weightbench.identity.modules import (
@@ -16,6 +16,7 @@ from weightbench.identity.modules import (
     imports_of,
     is_engine,
 )
+from weightbench.identity.scopes import Scope, local_form, names_in
 
 Form = Any  # nested lists of texts and numbers, for JSON
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -23,34 +24,6 @@ _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _SKIPPED = frozenset(
     ("annotation", "ctx", "decorator_list", "kind", "returns", "type_comment", "type_params")
 )
-
-
-class Scope:
-    """Names of one function, class or comprehension, and what stands for them.
-
-    Attributes:
-        outer: the scope around it; None around that is the module.
-        is_class: whether its names are attributes, which keep their names and are no function's.
-    """
-
-    def __init__(
-        self, names: Iterable[str], outer: Scope | None, kept: Iterable[str] = (), *,
-        is_class: bool = False,
-    ) -> None:  # fmt: skip
-        self.outer, self.is_class = outer, is_class
-        self._names = set(names)
-        self._forms = {name: name for name in kept}
-        if is_class:
-            self._forms.update({name: name for name in self._names})
-
-    def form_of(self, name: str) -> str | None:
-        """What stands for a local name: itself for an argument, else its number; None of others."""
-        if name in self._forms:
-            return self._forms[name]
-        if name not in self._names:
-            return None
-        self._forms[name] = f"#{len(self._forms)}"
-        return self._forms[name]
 
 
 class Reader:
@@ -74,20 +47,29 @@ class Reader:
             self.forms[place] = Code(self, module).statements(module.statements_of(name))
         return ["definition", place]
 
-    def member(self, module: Module, name: str, trail: frozenset[str] = frozenset()) -> Form:
+    def member(self, module: Module, name: str) -> Form:
         """What ``name`` means at the top level of ``module``."""
         target = module.import_of(name)
         if target is not None:
             return self.target(target, module)
         if name in module.bindings:
             return self.definition(module, name)
+        home = self._star_with(name, module, frozenset([module.key]))
+        if home is not None:
+            return self.member(home, name)
+        return ["name", name] if name in vars(builtins) else ["name", *module.stars, name]
+
+    def _star_with(self, name: str, module: Module, seen: frozenset[str]) -> Module | None:
+        """The module that binds ``name``, of those of which ``module`` imports everything."""
         for star in module.stars:
             source = follow(star, module, self.packages)
-            if source and source.key not in trail and name in source.bindings:
-                return self.member(source, name, trail | {module.key})
-        if name in vars(builtins):
-            return ["name", name]
-        return ["name", *module.stars, name]
+            if source is not None and source.key not in seen:
+                if name in source.bindings:
+                    return source
+                found = self._star_with(name, source, seen | {source.key})
+                if found is not None:
+                    return found
+        return None
 
     def target(self, target: Import, module: Module, attributes: tuple[str, ...] = ()) -> Form:
         """What an import leads to, and the attributes that are read of it."""
@@ -174,7 +156,7 @@ class Code:
         return self._named(node.id, scope)
 
     def _named(self, name: str, scope: Scope | None) -> Form:
-        local = _local(name, scope)
+        local = local_form(name, scope)
         if local is not None:
             return ["local", local]
         if name in self._outside:
@@ -186,7 +168,7 @@ class Code:
         while isinstance(root, ast.Attribute):
             attributes.insert(0, root.attr)
             root = root.value
-        if isinstance(root, ast.Name) and _local(root.id, scope) is None:
+        if isinstance(root, ast.Name) and local_form(root.id, scope) is None:
             target = None if root.id in self._outside else self._module.import_of(root.id)
             if target is not None:
                 return self._reader.target(target, self._module, tuple(attributes))
@@ -194,29 +176,33 @@ class Code:
 
     def _Import(self, node: ast.Import | ast.ImportFrom, scope: Scope | None) -> Form:
         return [
-            ["import", _local(bound, scope), self._reader.target(target, self._module)]
+            ["import", local_form(bound, scope), self._reader.target(target, self._module)]
             for bound, target in imports_of(node)
         ]
 
     _ImportFrom = _Import
 
     def _ExceptHandler(self, node: ast.ExceptHandler, scope: Scope | None) -> Form:
-        name = node.name and _local(node.name, scope)
+        name = node.name and local_form(node.name, scope)
         body = self.statements(node.body, scope)
         return ["except", node.type and self.form(node.type, scope), name, body]
 
     def _MatchAs(self, node: ast.MatchAs | ast.MatchStar, scope: Scope | None) -> Form:
         pattern = getattr(node, "pattern", None)
-        name = node.name and (_local(node.name, scope) or node.name)
+        name = node.name and (local_form(node.name, scope) or node.name)
         return [type(node).__name__, pattern and self.form(pattern, scope), name]
 
     _MatchStar = _MatchAs
+
+    def _MatchMapping(self, node: ast.MatchMapping, scope: Scope | None) -> Form:
+        rest = node.rest and (local_form(node.rest, scope) or node.rest)
+        return ["MatchMapping", self.form(node.keys, scope), self.form(node.patterns, scope), rest]
 
     # ---- what opens a scope ----------------------------------------------------------------------
 
     def _FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Any) -> Form:
         decorators = [self.form(one, scope) for one in node.decorator_list]
-        name = _local(node.name, scope)
+        name = local_form(node.name, scope)
         return [type(node).__name__, name, decorators, *self.function(node, scope)]
 
     _AsyncFunctionDef = _FunctionDef
@@ -234,7 +220,7 @@ class Code:
         kinds = [len(arguments.posonlyargs), len(arguments.args), len(arguments.kwonlyargs)]
         kinds += [bool(arguments.vararg), bool(arguments.kwarg)]
         names = [argument.arg for argument in every]
-        own = Scope(_names_in(body), scope, names)
+        own = Scope(names_in(body), scope, names)
         defaults = [
             default and self.form(default, scope)
             for default in (*arguments.defaults, *arguments.kw_defaults)
@@ -242,10 +228,10 @@ class Code:
         return [kinds, names, defaults, self.form(body, own)]
 
     def _ClassDef(self, node: ast.ClassDef, scope: Scope | None) -> Form:
-        own = Scope(_names_in(node.body), scope, is_class=True)
+        own = Scope(names_in(node.body), scope, is_class=True)
         head = [self.form(part, scope) for part in (*node.decorator_list, *node.bases)]
         keywords = self.form(node.keywords, scope)
-        return ["class", _local(node.name, scope), head, keywords, self.form(node.body, own)]
+        return ["class", local_form(node.name, scope), head, keywords, self.form(node.body, own)]
 
     def _AnnAssign(self, node: ast.AnnAssign, scope: Scope | None) -> Form:
         if scope is not None and scope.is_class:  # it may be a field of a dataclass
@@ -269,27 +255,3 @@ class Code:
         ]
 
     _ListComp = _SetComp = _DictComp = _GeneratorExp = _comprehended
-
-
-def _names_in(body: Iterable[ast.AST]) -> Iterator[str]:
-    """What a body binds, less what it declares to be another's."""
-    foreign = {
-        name
-        for statement in body
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Global | ast.Nonlocal)
-        for name in node.names
-    }
-    for statement in body:
-        yield from (name for name in bound_by(statement) if name not in foreign)
-
-
-def _local(name: str, scope: Scope | None) -> str | None:
-    """What stands for ``name`` where it is a local of ``scope`` or of a function around it."""
-    depth, first = 0, True
-    while scope is not None:
-        form = scope.form_of(name) if first or not scope.is_class else None
-        if form is not None:
-            return f"{depth}{form}" if not scope.is_class else form
-        scope, depth, first = scope.outer, depth + 1, False
-    return None
