@@ -199,7 +199,7 @@ def test_a_place_that_cannot_be_written_is_named(store: Store, tmp_path: Path) -
     path = tmp_path / "records" / f"{KEY}.json"
     with pytest.raises(StoreError) as caught:
         store.put(generated.failure())
-    assert str(caught.value) == f"cannot write {path}: Not a directory{goes_on}"
+    assert str(caught.value) == f"cannot write {path}: File exists{goes_on}"
     (tmp_path / "damaged").write_text("in the way")
     with pytest.raises(StoreError) as caught:
         store.set_aside(Damage(tmp_path / "costs" / "x.json", "a test"))

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightbench.errors import RecordError, StoreError
+from weightbench.files import replacing
 from weightbench.records.schema import Cost, Record, Trial, read_cost, read_record, write
 from weightbench.records.weights import Weights
 
@@ -236,16 +237,8 @@ class Store:
         return good, bad
 
     def _write(self, path: Path, content: bytes) -> None:
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        with self._writing(path):
-            try:
-                with temporary.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+        with self._writing(path), replacing(path) as file:
+            file.write(content)
 
     @contextlib.contextmanager
     def _writing(self, path: Path) -> Iterator[None]:
