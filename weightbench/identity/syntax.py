@@ -80,25 +80,28 @@ class Reader:
             if home and target.member in home.bindings:
                 return _with(self.member(home, target.member), attributes)
             if inside:
-                return self._inside(inside, inner, attributes)
+                return self._inside(inside, attributes)
             if home:
                 return _with(self.member(home, target.member), attributes)
             return _foreign(".".join([target.module, target.member, *attributes]))
         home = follow(target.module, module, self.packages)
         if home:
-            return self._inside(home, target.module, attributes)
+            return self._inside(home, attributes)
         if attributes:
             return self.target(Import(target.module, attributes[0]), module, attributes[1:])
         return _foreign(target.module)
 
-    def _inside(self, module: Module, name: str, attributes: tuple[str, ...]) -> Form:
+    def _inside(self, module: Module, attributes: tuple[str, ...]) -> Form:
+        """What is read of a module: something it binds, or a module of its package."""
         if not attributes:
             return ["module", [self.definition(module, n) for n in sorted(module.bindings)]]
-        if attributes[0] not in module.bindings:
-            deeper = follow(f"{name}.{attributes[0]}", module, self.packages)
-            if deeper:
-                return self._inside(deeper, f"{name}.{attributes[0]}", attributes[1:])
-        return _with(self.member(module, attributes[0]), attributes[1:])
+        name, *rest = attributes
+        is_package = module.path is not None and module.path.name == "__init__.py"
+        if is_package and name not in module.bindings:
+            deeper = follow(f".{name}", module, self.packages)
+            if deeper is not None:
+                return self._inside(deeper, tuple(rest))
+        return _with(self.member(module, name), tuple(rest))
 
 
 def _with(form: Form, attributes: tuple[str, ...]) -> Form:
