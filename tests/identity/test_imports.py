@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+import importlib
 import sys
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import torch
 from torch import nn
 
 import weightbench as wb
-from weightbench.identity import checksum
+from weightbench.identity import checksum, checksum_of_text
 from weightbench.identity.modules import Import, Module, is_own, module_at, module_named
 from weightbench.identity.syntax import Reader
 from weightbench.training.signature import signature
@@ -229,10 +231,139 @@ def test_a_network_that_looks_at_numbers_is_built_from_a_fixed_stream(tiny: wb.T
 
 
 def test_text_of_a_class_and_things_before_it() -> None:
-    from weightbench.identity import checksum_of_text
-
     text = b"class Mine: pass\nclass Other: x = 1\n"
     assert checksum_of_text(text, "Mine") != checksum_of_text(text, "Other")
     assert checksum_of_text(text, "Mine", 1) != checksum_of_text(text, "Mine", 2)
     assert checksum_of_text(text, "Mine", 1) != checksum_of_text(text, "Mine")
     assert checksum(1) != checksum(1, 1)
+
+
+# ---- locals of functions around functions --------------------------------------------------------
+
+NESTED = """
+def Mine(first):
+    outer = first
+    kind = ValueError
+    base = dict
+    import json as codec
+    from os import path as place
+
+    def wrap(given):
+        return given
+
+    @wrap
+    def inner(value=outer, *, also=outer):
+        try:
+            return outer, codec.loads, place.join
+        except kind:
+            return lambda extra: outer + extra
+
+    @wrap
+    class Local(base, metaclass=base):
+        size: int = outer
+        twice = size
+
+        def read(self, shown=outer):
+            match shown:
+                case kind.x:
+                    return outer
+                case {kind.y: 1, **more}:
+                    return more
+            return [outer for _ in range(3) if outer]
+
+    return inner, Local
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["outer", "kind", "base", "codec", "place", "wrap", "inner", "Local", "more", "_ in"]
+)
+def test_locals_of_functions_around_others_have_no_names(name: str) -> None:
+    assert NESTED.count(name) >= 2 or name == "_ in"
+    renamed = NESTED.replace(name, "item in" if name == "_ in" else f"other_{name}")
+    assert checksum_of_text(renamed.encode(), "Mine") == checksum_of_text(NESTED.encode(), "Mine")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("value=outer", "value=first"),
+        ("also=outer", "also=first"),
+        ("return outer, codec", "return first, codec"),
+        ("codec.loads", "place.loads"),
+        ("except kind", "except base"),
+        ("outer + extra", "first + extra"),
+        ("Local(base,", "Local(kind,"),
+        ("metaclass=base", "metaclass=kind"),
+        ("int = outer", "int = first"),
+        ("twice = size", "twice = outer"),
+        ("shown=outer", "shown=first"),
+        ("case kind.x", "case base.x"),
+        ("{kind.y", "{base.y"),
+        ("[outer for", "[first for"),
+        ("if outer]", "if first]"),
+        ("    @wrap\n    class", "    @first\n    class"),
+        ("    @wrap\n    def", "    @first\n    def"),
+        ("return inner, Local", "return Local, inner"),
+        ("import json as codec", "import csv as codec"),
+    ],
+)
+def test_which_local_it_is_counts(one: str, other: str) -> None:
+    assert NESTED.count(one) == 1
+    changed = NESTED.replace(one, other)
+    assert checksum_of_text(changed.encode(), "Mine") != checksum_of_text(NESTED.encode(), "Mine")
+
+
+# ---- installed packages --------------------------------------------------------------------------
+
+
+def installed(home: Path, name: str, text: str) -> None:
+    folder = home / "site-packages"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.py").write_text(text)
+    sys.modules.pop(name, None)
+    importlib.invalidate_caches()
+
+
+def test_an_installed_base_class_counts_and_an_installed_helper_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    helper = "def helped(): return {}\n"
+    base = (
+        "from helper_of_all import helped\nclass Base:\n    def rule(self): return {}, helped()\n"
+    )
+    (tmp_path / "derived.py").write_text("from cool_base import Base\nclass Mine(Base): pass\n")
+
+    def now(rule: int, help_: int) -> tuple[str, str, str]:
+        installed(tmp_path, "helper_of_all", helper.format(help_))
+        installed(tmp_path, "cool_base", base.format(rule))
+        sys.modules.pop("derived", None)
+        mine = importlib.import_module("derived").Mine
+        cool = importlib.import_module("cool_base")
+        bound = functools.partial(functools.partial(cool.Base), 1)
+        return checksum(mine), checksum(bound), checksum(mine())
+
+    try:
+        first = now(1, 1)
+        assert now(1, 2) == first
+        assert all(a != b for a, b in zip(first, now(2, 1), strict=True))
+    finally:
+        for name in ("helper_of_all", "cool_base", "derived"):
+            sys.modules.pop(name, None)
+
+
+def test_what_is_refused_is_named() -> None:
+    import threading
+
+    from weightbench.errors import BadSpec
+
+    with pytest.raises(BadSpec) as caught:
+        checksum({"a": [threading.Lock()]})
+    assert "_thread.lock" in str(caught.value)
+    assert "cannot be told from another lock" in str(caught.value)
+    with pytest.raises(BadSpec, match="can be read: too many nested"):
+        checksum_of_text(b"(" * 300, "Mine")
+    with pytest.raises(BadSpec, match="can be read: MemoryError"):
+        checksum_of_text(b"-" * 200_000 + b"1", "Mine")
