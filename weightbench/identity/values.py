@@ -62,7 +62,7 @@ def checksum_of_text(content: bytes, name: str, *things: Any) -> str:
         return checksum(*things, Text(content, name))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise BadSpec(
-            f"it is no Python that can be read: {error or type(error).__name__}"
+            f"it is no Python that can be read: {str(error) or type(error).__name__}"
         ) from None
 
 
