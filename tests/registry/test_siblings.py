@@ -203,7 +203,7 @@ def test_it_travels_with_its_trials(
         shutil.rmtree(home)
     from weightbench import registry
 
-    monkeypatch.setattr(registry, "_STAND_INS", {})
+    monkeypatch.setattr(registry, "_REPLACED", {})
     files.put_in_place()
     away = load_from_file(spec)
     assert (tmp_path / "cache") in Path(sys.modules[away.__module__].__file__ or "").parents
