@@ -336,14 +336,15 @@ def test_an_installed_base_class_counts_and_an_installed_helper_does_not(
     )
     (tmp_path / "derived.py").write_text("from cool_base import Base\nclass Mine(Base): pass\n")
 
-    def now(rule: int, help_: int) -> tuple[str, str, str]:
+    def now(rule: int, help_: int) -> tuple[str, ...]:
         installed(tmp_path, "helper_of_all", helper.format(help_))
         installed(tmp_path, "cool_base", base.format(rule))
         sys.modules.pop("derived", None)
         mine = importlib.import_module("derived").Mine
         cool = importlib.import_module("cool_base")
         bound = functools.partial(functools.partial(cool.Base), 1)
-        return checksum(mine), checksum(bound), checksum(mine())
+        inside = checksum({"model": cool.Base}), checksum([1, (bound,)])
+        return checksum(mine), checksum(bound), checksum(mine()), *inside
 
     try:
         first = now(1, 1)

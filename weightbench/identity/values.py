@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,14 @@ def checksum_of_text(content: bytes, name: str, *things: Any) -> str:
         ) from None
 
 
-def _line_of_descent(things: tuple[Any, ...]) -> Iterator[Any]:
+def _line_of_descent(things: Iterable[Any], around: tuple[int, ...] = ()) -> Iterator[Any]:
+    """The things, those in containers too, and the classes that they are or descend from."""
     for thing in things:
+        if isinstance(thing, Mapping | list | tuple):
+            if id(thing) not in around:
+                inside = thing.values() if isinstance(thing, Mapping) else thing
+                yield from _line_of_descent(inside, (*around, id(thing)))
+            continue
         while isinstance(thing, functools.partial):
             thing = thing.func
         yield from inspect.getmro(thing) if isinstance(thing, type) else [thing]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from weightbench.errors import BadSpec
 from weightbench.identity import checksum
@@ -128,36 +129,36 @@ class Wrapper(Weighter):
             return own
         return _DECLARED[name]((own, getattr(self.inner, name)))
 
+    @override
     def begin(self, run: Run) -> None:
-        """Pass on."""
         self.inner.begin(run)
 
+    @override
     def parameters(self) -> Iterable[nn.Parameter]:
-        """Pass on."""
         return self.inner.parameters()
 
+    @override
     def recipe(self, recipe: Recipe) -> Recipe:
-        """Pass on."""
         return self.inner.recipe(recipe)
 
+    @override
     def batches(self, run: Run) -> Iterator[Batch]:
-        """Pass on."""
         return self.inner.batches(run)
 
+    @override
     def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Pass on."""
         return self.inner.losses(logits, labels)
 
+    @override
     def weigh(self, batch: Batch) -> Tensor:
-        """Pass on."""
         return self.inner.weigh(batch)
 
+    @override
     def end_epoch(self, run: Run) -> None:
-        """Pass on."""
         self.inner.end_epoch(run)
 
+    @override
     def finish(self, run: Run) -> nn.Module:
-        """Pass on."""
         return self.inner.finish(run)
 
     def state_dict(self) -> dict[str, Any]:
