@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 
 class Part(abc.ABC):
@@ -86,12 +87,12 @@ class Formed(Part):
     def __init__(self, rows: Tensor) -> None:
         self.rows = rows
 
+    @override
     def product(self, direction: Tensor) -> Tensor:
-        """See the base."""
         return self.rows.flatten(1) @ direction.flatten().to(self.rows.dtype)
 
+    @override
     def gradient(self, weights: Weights | None = None) -> Tensor:
-        """See the base."""
         if weights is None:
             return self.rows.sum(0)
         total = weights.all.to(self.rows.dtype) @ self.rows.flatten(1)
@@ -104,8 +105,8 @@ class LinearWeight(Part):
     def __init__(self, a: Tensor, b: Tensor) -> None:
         self.a, self.b = a.to(b.dtype), b
 
+    @override
     def product(self, direction: Tensor) -> Tensor:
-        """See the base."""
         direction = direction.to(self.b.dtype)
         if self.a.shape[-1] < self.b.shape[-1]:
             return _dot(self.b @ direction, self.a)
@@ -118,8 +119,8 @@ class LinearWeight(Part):
         a, b = (rows.flatten(0, -2).to(examples.b.dtype) for rows in (self.a, self.b))
         return _dot(examples.a @ a.T, examples.b @ b.T)
 
+    @override
     def gradient(self, weights: Weights | None = None) -> Tensor:
-        """See the base."""
         a, b = _weighted(self.a, self.b, weights)
         return b.reshape(-1, b.shape[-1]).T @ a.reshape(-1, a.shape[-1])
 
@@ -130,8 +131,8 @@ class ConvWeight(Part):
     def __init__(self, layer: _Conv, a: Tensor, b: Tensor) -> None:
         self.layer, self.a, self.b = layer, a.to(b.dtype), b
 
+    @override
     def product(self, direction: Tensor) -> Tensor:
-        """See the base."""
         layer = self.layer
         moved = torch.convolution(
             self.a, direction.to(self.b.dtype), None, layer.stride, _padding(layer),
@@ -139,8 +140,8 @@ class ConvWeight(Part):
         )  # fmt: skip
         return _dot(moved, self.b)
 
+    @override
     def gradient(self, weights: Weights | None = None) -> Tensor:
-        """See the base."""
         layer = self.layer
         a, b = _weighted(self.a, self.b, weights)
         gradient: Tensor = torch.ops.aten.convolution_backward(
@@ -156,12 +157,12 @@ class EmbeddingWeight(Part):
     def __init__(self, layer: nn.Embedding, indices: Tensor, b: Tensor) -> None:
         self.layer, self.indices, self.b = layer, indices, b
 
+    @override
     def product(self, direction: Tensor) -> Tensor:
-        """See the base."""
         return _dot(F.embedding(self.indices, direction.to(self.b.dtype)), self.b)
 
+    @override
     def gradient(self, weights: Weights | None = None) -> Tensor:
-        """See the base."""
         indices, rows = self.indices, self.b
         if weights is not None:
             indices, rows = weights.choose(indices), weights.scale(rows)
