@@ -47,7 +47,8 @@ def recorded(model: nn.Module) -> Iterator[list[Call]]:
         calls.append(Call(layer, inputs, inputs._version, output.numel(), edge))
 
     layers = [layer for layer in model.modules() if own(layer)]
-    hooks = [layer.register_forward_hook(note, with_kwargs=True) for layer in layers]
+    # First of a layer's hooks, to meet what the layer itself gives.
+    hooks = [layer.register_forward_hook(note, with_kwargs=True, prepend=True) for layer in layers]
     try:
         yield calls
     finally:

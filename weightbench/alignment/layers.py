@@ -269,6 +269,13 @@ def obstacle(layer: nn.Module) -> str | None:
     kind = _kind(layer)
     if kind is None:
         return "has parameters of a kind that is not known"
+    if "forward" in vars(layer):
+        return "has a forward method of its own"
+    mine = own(layer)
+    if more := sorted(mine.keys() - {"weight", "bias"}):
+        return f"has parameters beside weight and bias ({', '.join(more)})"
+    if any(p._backward_hooks or p._post_accumulate_grad_hooks for p in mine.values()):
+        return "has a hook on a parameter, which the update would pass by"
     if issubclass(kind, nn.modules.batchnorm._BatchNorm):
         if layer.training or layer.running_mean is None:
             return "normalises over the batch, which couples its examples"

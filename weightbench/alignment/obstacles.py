@@ -1,9 +1,6 @@
-"""What stands in the way of the layerwise method: found once per model, and remembered."""
+"""What stands in the way of the layerwise method, in words."""
 
 from __future__ import annotations
-
-import weakref
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,35 +8,19 @@ from torch import Tensor, nn
 from weightbench.alignment import layers
 from weightbench.alignment.calls import Call, recorded, traced
 from weightbench.alignment.layerwise import Gradients, parts_of, total
-from weightbench.alignment.passes import Loss, kept_buffers, losses_of, outputs, trained
+from weightbench.alignment.passes import Batches, Loss, losses_of, outputs, trained
 from weightbench.errors import LayerwiseUnsupported
 
 _TOLERANCE = 1e-3  # of the gradient's norm, between two ways to sum in float32
 
-# Per model: what the answer depends on, and the answer.
-_Answer = tuple[Any, str | None]
-_answers: weakref.WeakKeyDictionary[nn.Module, _Answer] = weakref.WeakKeyDictionary()
 
-
-def obstacle(model: nn.Module, loss: Loss, inputs: Tensor, labels: Tensor) -> str | None:
+def obstacle(model: nn.Module, loss: Loss, batches: Batches) -> str | None:
     """Why layerwise alignment of ``model`` would be wrong, or None.
 
-    Asked again when a module changes between training and evaluation mode, when a parameter is
-    frozen or thawed, or for another loss. A first question costs about two plain steps: it lays the
-    method's own gradient of half of the losses beside that of a reverse pass.
+    Takes about two plain steps: it lays the method's own gradient of half of the losses beside that
+    of a reverse pass. The caller sees to it that this leaves no trace.
     """
-    modes = tuple(module.training for module in model.modules())
-    state = (modes, frozenset(trained(model)), _identity(loss))
-    known = _answers.get(model)
-    if known is None or known[0] != state:
-        known = (state, _by_kind(model) or _by_trial(model, loss, inputs, labels))
-        _answers[model] = known
-    return known[1]
-
-
-def _identity(loss: Loss) -> Any:
-    """What tells one loss from another without keeping its owner alive."""
-    return weakref.ref(getattr(loss, "__func__", loss))
+    return _by_kind(model) or _by_half(model, loss, batches)
 
 
 def _by_kind(model: nn.Module) -> str | None:
@@ -51,31 +32,25 @@ def _by_kind(model: nn.Module) -> str | None:
     return None
 
 
-def _by_trial(model: nn.Module, loss: Loss, inputs: Tensor, labels: Tensor) -> str | None:
-    """Compare gradients of the losses of a random half of the batch; leaves no trace.
+def _by_half(model: nn.Module, loss: Loss, batches: Batches) -> str | None:
+    """Compare gradients of the losses of a random half of the batch.
 
     Where an example touches another, output gradients of the other half are not zero. Where a
     parameter is used outside of its layer's call, the layers' gradients miss that use.
     """
-    devices = [inputs.device] if inputs.device.type == "cuda" else []
-    with (
-        torch.random.fork_rng(devices),
-        kept_buffers(model),
-        torch.autocast(inputs.device.type, enabled=False),
-    ):
-        with recorded(model) as calls:
-            losses = losses_of(loss, outputs(model, inputs), labels)
-        half = _half(losses)
-        pairs = traced(calls, losses, half, retain_graph=True)
-        if reason := _by_row(pairs, half):
-            return reason
-        try:
-            parts = parts_of(pairs)
-        except LayerwiseUnsupported as error:
-            return str(error)
-        names = trained(model)
-        true = torch.autograd.grad(losses, list(names.values()), half, materialize_grads=True)
-        return _by_gradient(total(parts), dict(zip(names.values(), true, strict=True)))
+    with recorded(model) as calls:
+        losses = losses_of(loss, outputs(model, batches.inputs), batches.labels)
+    half = _half(losses)
+    pairs = traced(calls, losses, half, retain_graph=True)
+    if reason := _by_row(pairs, half):
+        return reason
+    try:
+        parts = parts_of(pairs)
+    except LayerwiseUnsupported as error:
+        return str(error)
+    names = trained(model)
+    true = torch.autograd.grad(losses, list(names.values()), half, materialize_grads=True)
+    return _by_gradient(total(parts), dict(zip(names.values(), true, strict=True)))
 
 
 def _half(losses: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from weightbench.alignment import Aligned, Way, align
-from weightbench.alignment.passes import kept_buffers
+from weightbench.alignment.untouched import kept_state
 from weightbench.data.dataset import Pool
 from weightbench.errors import BadWeights, Misuse
 from weightbench.training.run import Batch, Run
@@ -123,7 +123,7 @@ class ComputedBatch(Batch):
                 self._logits, self._losses = aligned.logits, aligned.losses
                 self._update = aligned.backward
             else:
-                with kept_buffers(self.model):
+                with kept_state(self.model):
                     aligned = self._aligned(way)
             self._alignment[way] = aligned.alignment
         return self._alignment[way]

@@ -1,0 +1,118 @@
+"""Passes that leave no trace: in a network's state, its gradients, or the random streams."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+_STEP = 0.1  # of a parameter's root mean square: how far a trial moves it
+
+
+@contextlib.contextmanager
+def kept_state(model: nn.Module) -> Iterator[None]:
+    """Let the block move copies of buffers, thrown away after it, and put attributes back.
+
+    Running statistics live in buffers, some modules' own in plain tensors and numbers. They are not
+    written to: the graph of an earlier pass may still need them.
+    """
+    kept = [(space, dict(space)) for module in model.modules() for space in _spaces(module)]
+    copies: dict[Tensor, Tensor] = {}  # of a shared one, one copy
+    for space, values in kept:
+        for name, value in values.items():
+            if isinstance(value, Tensor) and not value.requires_grad:
+                if value not in copies:
+                    copies[value] = value.clone()
+                space[name] = copies[value]
+    try:
+        yield
+    finally:
+        for space, values in kept:
+            space.update(values)
+            for name in space.keys() - values.keys():
+                del space[name]
+
+
+def _spaces(module: nn.Module) -> tuple[dict[str, object], dict[str, object]]:
+    """Where a module keeps what is no parameter of it."""
+    return module._buffers, vars(module)  # type: ignore[return-value]
+
+
+class Streams:
+    """Where every random stream is that a forward pass of a network may draw from."""
+
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
+        """Note where they are: torch's, Python's and NumPy's global ones, and the network's own."""
+        self._own = [
+            (value, value.get_state())
+            for module in model.modules()
+            for value in vars(module).values()
+            if isinstance(value, torch.Generator)
+        ]
+        self._torch = torch.get_rng_state()
+        self._cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+        self._device = device
+        self._python = random.getstate()
+        self._numpy = np.random.get_state()  # noqa: NPY002 - networks may draw from it
+
+    def rewind(self) -> None:
+        """Put them back there."""
+        torch.set_rng_state(self._torch)
+        if self._cuda is not None:
+            torch.cuda.set_rng_state(self._cuda, self._device)
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)  # noqa: NPY002
+        for generator, state in self._own:
+            generator.set_state(state)
+
+
+@contextlib.contextmanager
+def kept_gradients(model: nn.Module) -> Iterator[None]:
+    """Start the block with no gradients and put those that were there back after it."""
+    kept = [(parameter, parameter.grad) for parameter in model.parameters()]
+    for parameter, _ in kept:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        for parameter, gradient in kept:
+            parameter.grad = gradient
+
+
+@contextlib.contextmanager
+def moved_parameters(model: nn.Module) -> Iterator[None]:
+    """Have every parameter elsewhere in the block, and back to the bit after it.
+
+    A layer that starts at zero hides what is wrong about those before it. The parameters move
+    behind autograd's back, as the graph of an earlier pass may still need them.
+    """
+    stream = torch.Generator().manual_seed(0)
+    kept = [(p.data, p.data.clone()) for p in model.parameters() if p.requires_grad]
+    try:
+        for values, _ in kept:
+            size = values.square().mean().sqrt() if values.numel() else values.sum()
+            noise = torch.randn(values.shape, generator=stream).to(values)
+            values.add_(noise * torch.where(size > 0, size, torch.ones_like(size)), alpha=_STEP)
+        yield
+    finally:
+        for values, before in kept:
+            values.copy_(before)
+
+
+@contextlib.contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Compute in the type that tensors have: no autocast, no TensorFloat-32."""
+    matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, conv.allow_tf32
+    if device.type == "cuda":
+        matmul.allow_tf32 = conv.allow_tf32 = False
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        if device.type == "cuda":
+            matmul.allow_tf32, conv.allow_tf32 = before
