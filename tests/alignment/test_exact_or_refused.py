@@ -390,7 +390,7 @@ def test_asking_leaves_no_trace(name: str, way: Way) -> None:
 
 
 def assert_same_step(found: Step, expected: Step) -> None:
-    assert_close(found[0], expected[0], 1e-9, "the next step")
+    assert torch.allclose(found[0], expected[0], rtol=1e-9, atol=1e-9), "the next step"
     assert_same_gradients(found[1], expected[1], 1e-8)
 
 

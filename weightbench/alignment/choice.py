@@ -17,7 +17,7 @@ from weightbench.alignment.joint import joint_form
 from weightbench.alignment.layerwise import layerwise
 from weightbench.alignment.obstacles import obstacle
 from weightbench.alignment.passes import Batches, Form, Loss
-from weightbench.alignment.trial import Trial, on_trial
+from weightbench.alignment.trial import Trial, in_a_line, on_trial
 from weightbench.alignment.virtual_step import virtual_step
 from weightbench.errors import AlignmentUnsupported, FusedUnsupported, LayerwiseUnsupported
 
@@ -27,6 +27,7 @@ _log = logging.getLogger("weightbench.alignment")
 _REMEMBERED = 16  # answers per network: modes, losses and ways
 _ERRORS = {"layerwise": LayerwiseUnsupported, "fused": FusedUnsupported}
 
+_Candidate = Callable[[Trial, bool], Form | str]  # what is known of a way before it is tried
 _Answer = Form | AlignmentUnsupported
 _answers: weakref.WeakKeyDictionary[nn.Module, dict[Any, _Answer]] = weakref.WeakKeyDictionary()
 
@@ -73,7 +74,7 @@ def _found(
     with on_trial(model, loss, batches) as trial:
         certain = trial.conclusive
         for name, candidate in _CANDIDATES[way].items():
-            form = candidate(trial, loss_has_parameters)
+            form = _asked(candidate, trial, loss_has_parameters)
             if not isinstance(form, str):
                 reason = trial.fault(form, clean_first=name != "higher") if certain else None
                 if reason is None:
@@ -84,6 +85,14 @@ def _found(
     return _refusal(way, reasons), certain
 
 
+def _asked(candidate: _Candidate, trial: Trial, loss_has_parameters: bool) -> Form | str:
+    with trial.aside():
+        try:
+            return candidate(trial, loss_has_parameters)
+        except Exception as error:  # whatever a network raises in it
+            return in_a_line(error)
+
+
 def _not(reasons: dict[str, str]) -> str:
     return "".join(f"; not {name}: {reason}" for name, reason in reasons.items())
 
@@ -92,6 +101,7 @@ def _refusal(way: Way, reasons: dict[str, str]) -> AlignmentUnsupported:
     if error := _ERRORS.get(way):
         hint = "" if way == "layerwise" else "; use alignment=auto or alignment=higher"
         return error(f"{way} alignment is not right here: {reasons[way]}{hint}")
+    reasons.pop("joint", None)  # layerwise in another form
     return AlignmentUnsupported(f"no way of alignment is right here{_not(reasons)}")
 
 
@@ -106,18 +116,13 @@ def _joint(trial: Trial, loss_has_parameters: bool) -> Form | str:
         return _OWN_LOSS
     if torch.is_autocast_enabled(batches.labels.device.type):
         return "autocast"
-    with trial.aside():
-        return joint_form(trial.model, batches)
+    return joint_form(trial.model, batches)
 
 
 def _layerwise(trial: Trial, loss_has_parameters: bool) -> Form | str:
     if loss_has_parameters:
         return _OWN_LOSS
-    with trial.aside():
-        return obstacle(trial.model, trial.loss, trial.batches) or layerwise
-
-
-_Candidate = Callable[[Trial, bool], Form | str]
+    return obstacle(trial.model, trial.loss, trial.batches) or layerwise
 
 
 def _always(form: Form) -> _Candidate:

@@ -66,11 +66,17 @@ def _derivative(losses: Tensor, logits: Tensor, tangent: Tensor) -> Tensor:
     """The directional derivative of ``losses`` along ``tangent``, the graph of ``losses`` intact.
 
     By two reverse passes over the loss alone, which respect ``no_grad`` and ``detach`` inside it
-    (forward derivatives pass through ``no_grad``) and need no forward formula of its operations.
+    (forward derivatives pass through ``no_grad``) and need no forward formula of its operations;
+    where an operation has no second derivative, by one for each example.
     """
     seed = torch.zeros_like(losses, requires_grad=True)
-    (pulled,) = torch.autograd.grad(losses, logits, seed, create_graph=True)
-    (pushed,) = torch.autograd.grad(pulled, seed, tangent)
+    try:
+        (pulled,) = torch.autograd.grad(losses, logits, seed, create_graph=True)
+        (pushed,) = torch.autograd.grad(pulled, seed, tangent)
+    except RuntimeError:
+        rows = torch.eye(len(losses)).to(losses)
+        slopes = [torch.autograd.grad(losses, logits, row, retain_graph=True)[0] for row in rows]
+        pushed = torch.stack([(slope * tangent).sum() for slope in slopes])
     return pushed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -91,10 +91,20 @@ def derivable_kernels(model: nn.Module) -> Iterator[None]:
     Torch's faster ones have a reverse pass alone: those of attention everywhere, oneDNN's LSTM on a
     CPU in float32, cuDNN's recurrent layers.
     """
-    recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
     with contextlib.ExitStack() as stack:
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-        if recurrent:
-            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
-            stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        if any(isinstance(module, nn.RNNBase) for module in model.modules()):
+            stack.enter_context(_disabled(torch.backends.mkldnn))
+            stack.enter_context(_disabled(torch.backends.cudnn))
         yield
+
+
+@contextlib.contextmanager
+def _disabled(library: Any) -> Iterator[None]:
+    """Do without a library of kernels. Its own ``flags`` would set other switches, too."""
+    before = library.enabled
+    library.enabled = False
+    try:
+        yield
+    finally:
+        library.enabled = before

@@ -24,6 +24,7 @@ from weightbench.alignment.untouched import (
     full_precision,
     kept_gradients,
     kept_state,
+    movable,
     moved_parameters,
 )
 from weightbench.errors import AlignmentUnsupported
@@ -33,6 +34,7 @@ Gradients = dict[nn.Parameter, Tensor]
 _ROWS = 4  # of the batch that have a reverse pass each
 _TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4}  # of the largest element
 _NARROW = 0.05  # of it, in types of fewer digits
+_LONGEST = 160  # characters of a reason
 _ROUNDING = 0.01  # of the tolerance, relative to the gradients' norms: where they are orthogonal
 
 
@@ -73,9 +75,7 @@ class Trial:
         stream = torch.Generator().manual_seed(0)
         n = len(batches.labels)
         self._rows = sorted({0, n - 1, *torch.randint(n, (_ROWS - 2,), generator=stream).tolist()})
-        weights = torch.rand(n, generator=stream)
-        weights[1::3] = 0
-        self._weights = weights.to(batches.labels.device)
+        self._weights = torch.randperm(n, generator=stream).to(batches.labels.device) / n
         self._yardsticks: dict[bool, _Yardstick] = {}
 
     @property
@@ -99,7 +99,7 @@ class Trial:
                 aligned = form(self.model, self.loss, self.batches)
                 update = self._update(aligned)
             except Exception as error:  # whatever a network raises in it
-                return _in_a_line(error)
+                return in_a_line(error)
             reason = self._difference(aligned, update, self._yardstick(True))
         if reason is None or clean_first:
             return reason
@@ -146,18 +146,21 @@ class Trial:
                     self._yardsticks[clean_first] = self._measure(clean_first)
                 except RuntimeError as error:
                     raise AlignmentUnsupported(
-                        f"a reverse pass for each loss fails here: {_in_a_line(error)}"
+                        f"a reverse pass for each loss fails here: {in_a_line(error)}"
                     ) from error
         return self._yardsticks[clean_first]
 
     def _measure(self, clean_first: bool) -> _Yardstick:
         clean = self.batches.clean_inputs, self.batches.clean_labels
+        fixed = [(p, p._version) for p in self.model.parameters() if not p.requires_grad]
         direction = clean_gradient(self.model, *clean) if clean_first else None
         with contextlib.nullcontext() if clean_first else kept_state(self.model):
             logits = outputs(self.model, self.batches.inputs)
             losses = losses_of(self.loss, logits, self.batches.labels)
             update = self._gradient(losses, self._weights)
             buffers = [buffer.clone() for buffer in self.model.buffers()]
+        if not movable(self.model) and any(p._version != version for p, version in fixed):
+            raise AlignmentUnsupported("the forward pass moves a frozen parameter; use a buffer")
         along = _flat(direction or clean_gradient(self.model, *clean))
         rows = [_flat(self._gradient(losses, seeds)) for seeds in self._single(losses)]
         alignment = torch.stack([torch.dot(row, along) for row in rows]).detach()
@@ -220,8 +223,9 @@ def _alike(mine: Tensor, other: Tensor, tolerance: float) -> bool:
     return torch.allclose(mine, other, rtol=tolerance, atol=tolerance, equal_nan=True)
 
 
-def _in_a_line(error: BaseException) -> str:
+def in_a_line(error: BaseException) -> str:
+    """What was raised, short enough to stand beside others."""
     first = next(iter(str(error).strip().splitlines()), "").rstrip(".")
-    if isinstance(error, AlignmentUnsupported):
-        return first
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    if not isinstance(error, AlignmentUnsupported):
+        first = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return first if len(first) <= _LONGEST else first[: _LONGEST - 3] + "..."

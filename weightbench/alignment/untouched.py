@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+_CONTAINERS = {list, dict, set, collections.deque}
+_OF_EVERY_MODULE = vars(nn.Module()).keys()
 _STEP = 0.1  # of a parameter's root mean square: how far a trial moves it
 
 
@@ -17,17 +21,22 @@ _STEP = 0.1  # of a parameter's root mean square: how far a trial moves it
 def kept_state(model: nn.Module) -> Iterator[None]:
     """Let the block move copies of buffers, thrown away after it, and put attributes back.
 
-    Running statistics live in buffers, some modules' own in plain tensors and numbers. They are not
-    written to: the graph of an earlier pass may still need them.
+    Running statistics live in buffers, some modules' own in plain tensors, numbers and lists. They
+    are not written to: the graph of an earlier pass may still need them. Frozen parameters that the
+    block moves (:func:`movable`) are put back.
     """
+    frozen = [(p, p._version, p.detach().clone()) for p in movable(model)]
     kept = [(space, dict(space)) for module in model.modules() for space in _spaces(module)]
     copies: dict[Tensor, Tensor] = {}  # of a shared one, one copy
     for space, values in kept:
         for name, value in values.items():
-            if isinstance(value, Tensor) and not value.requires_grad:
-                if value not in copies:
-                    copies[value] = value.clone()
-                space[name] = copies[value]
+            if isinstance(value, Tensor):
+                if not value.requires_grad:
+                    if value not in copies:
+                        copies[value] = value.clone()
+                    space[name] = copies[value]
+            elif type(value) in _CONTAINERS and name not in _OF_EVERY_MODULE:
+                space[name] = value.copy()
     try:
         yield
     finally:
@@ -35,11 +44,25 @@ def kept_state(model: nn.Module) -> Iterator[None]:
             space.update(values)
             for name in space.keys() - values.keys():
                 del space[name]
+        for parameter, version, before in frozen:
+            if parameter._version != version:
+                parameter.data.copy_(before)  # behind autograd's back, as nothing has changed
 
 
-def _spaces(module: nn.Module) -> tuple[dict[str, object], dict[str, object]]:
+def movable(model: nn.Module) -> list[nn.Parameter]:
+    """Frozen parameters that a forward pass may move, as those of a second network that follows.
+
+    None where there are more of them than trained ones: a large network with a small adapter does
+    not move, and to copy it in every step would cost more than the step.
+    """
+    frozen = [p for p in model.parameters() if not p.requires_grad]
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return frozen if sum(p.numel() for p in frozen) <= trained else []
+
+
+def _spaces(module: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
     """Where a module keeps what is no parameter of it."""
-    return module._buffers, vars(module)  # type: ignore[return-value]
+    return module._buffers, vars(module)
 
 
 class Streams:
