@@ -23,7 +23,7 @@ from weightbench.errors import AlignmentUnsupported, FusedUnsupported, Layerwise
 
 Way = Literal["auto", "higher", "fused", "layerwise"]
 
-_log = logging.getLogger("weightbench.alignment")
+_log = logging.getLogger(__name__)
 _REMEMBERED = 16  # answers per network: modes, losses and ways
 _ERRORS = {"layerwise": LayerwiseUnsupported, "fused": FusedUnsupported}
 

@@ -27,7 +27,7 @@ from weightbench.alignment.untouched import (
     movable,
     moved_parameters,
 )
-from weightbench.errors import AlignmentUnsupported
+from weightbench.errors import AlignmentUnsupported, Misuse
 
 Gradients = dict[nn.Parameter, Tensor]
 
@@ -157,6 +157,11 @@ class Trial:
         with contextlib.nullcontext() if clean_first else kept_state(self.model):
             logits = outputs(self.model, self.batches.inputs)
             losses = losses_of(self.loss, logits, self.batches.labels)
+            if losses.shape != self.batches.labels.shape:
+                raise Misuse(
+                    f"the loss has shape {tuple(losses.shape)}; expected "
+                    f"{tuple(self.batches.labels.shape)}, one per example (reduction='none')"
+                )
             update = self._gradient(losses, self._weights)
             buffers = [buffer.clone() for buffer in self.model.buffers()]
         if not movable(self.model) and any(p._version != version for p, version in fixed):

@@ -18,22 +18,6 @@ from weightbench.errors import BadWeights, Misuse
 from weightbench.training.run import Batch, Run
 
 
-def normalize(weights: Tensor) -> Tensor:
-    """Clamp at 0 and divide by the sum; an all-zero batch stays zero.
-
-    Ren et al. 2018, section 3.3: w = max(u, 0) / (sum + delta(sum)).
-
-    Args:
-        weights: (n,) float.
-
-    Returns:
-        (n,) float, detached, non-negative; sums to 1 or is all zero.
-    """
-    weights = weights.detach().clamp(min=0)
-    total = weights.sum()
-    return weights / (total + (total == 0))
-
-
 class ComputedBatch(Batch):
     """A batch that a step can be taken on; its examples are gathered when they are first read."""
 
