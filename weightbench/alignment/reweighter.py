@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -115,11 +116,12 @@ class Reweighter:
 
 def _for_ever(clean: Examples | Iterable[Examples]) -> Iterator[Examples]:
     """The clean batch of every step."""
+    batches: Any = clean
     if isinstance(clean, tuple | list) and isinstance(clean[0], Tensor):
-        clean = [clean]
+        batches = [clean]
     while True:
         found = False
-        for inputs, labels in clean:
+        for inputs, labels in batches:
             found = True
             yield inputs, labels
         if not found:
