@@ -17,6 +17,7 @@ from weightbench.alignment.joint import joint_form
 from weightbench.alignment.layerwise import layerwise
 from weightbench.alignment.obstacles import obstacle
 from weightbench.alignment.passes import Batches, Form, Loss
+from weightbench.alignment.preconditions import check_batches, check_network, check_trained
 from weightbench.alignment.trial import Trial, in_a_line, on_trial
 from weightbench.alignment.virtual_step import virtual_step
 from weightbench.errors import AlignmentUnsupported, FusedUnsupported, LayerwiseUnsupported
@@ -45,9 +46,11 @@ def form_for(
         LayerwiseUnsupported: ``layerwise`` was asked for and is not right here.
         FusedUnsupported: ``fused`` was asked for and is not right here.
         AlignmentUnsupported: no way is.
+        Misuse: a network or batches that no way could take; see :mod:`.preconditions`.
     """
     answers = _answers.get(model)
     if answers is None:
+        check_network(model)
         answers = _answers[model] = {}
     narrow = torch.is_autocast_enabled(batches.labels.device.type)
     state = way, _state(model), _identity(loss), loss_has_parameters, narrow
@@ -70,6 +73,8 @@ def _found(
     model: nn.Module, loss: Loss, batches: Batches, way: Way, loss_has_parameters: bool
 ) -> tuple[_Answer, bool]:
     """The answer, and whether it holds for the next step, too."""
+    check_trained(model)
+    check_batches(batches)
     reasons: dict[str, str] = {}
     with on_trial(model, loss, batches) as trial:
         certain = trial.conclusive
