@@ -16,7 +16,7 @@ from weightbench.tasks.networks import lenet, mlp, resnet32
 import weightbench as wb
 from tests.alignment.cases import Case, case
 from tests.benchmarks.conftest import report
-from tests.benchmarks.interleaved import cpu_times, of
+from tests.benchmarks.interleaved import cpu_times, of, ratio
 
 N = 100
 WAYS = {
@@ -91,6 +91,51 @@ def bench_a_step_beside_a_plain_one(benchmark: Any, name: str, m: int) -> None:
     for way in WAYS[name][1:]:
         report(f"{case}: higher / {way}", of(times["higher"], times[way]))
     benchmark.pedantic(way_step(own, "auto"), rounds=1)
+
+
+def bare_reweighted_step(task: wb.Task) -> Callable[[], None]:
+    """A step of the task by hand: index, reweigh against as many clean examples, SGD."""
+    splits, recipe = task.split(0), task.recipe
+    inputs = torch.from_numpy(task.data.inputs[splits.train])
+    labels = torch.from_numpy(splits.given)
+    held_out = torch.utils.data.TensorDataset(
+        torch.from_numpy(task.data.inputs[splits.holdout]),
+        torch.from_numpy(task.data.labels[splits.holdout]),
+    )
+    size = min(recipe.clean_batch, len(held_out))
+    clean = [held_out[rows] for rows in torch.split(torch.randperm(len(held_out)), size)]
+    model = task.build_model(0)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=recipe.lr, momentum=recipe.momentum, fused=True
+    )
+    reweighter = wb.Reweighter(model, clean=clean)
+    order: list[Tensor] = []
+
+    def step() -> None:
+        if not order:
+            order.extend(torch.split(torch.randperm(len(labels)), recipe.batch_size)[:-1])
+        index = order.pop()
+        optimizer.zero_grad()
+        reweighter(inputs[index], labels[index])
+        reweighter.backward()
+        optimizer.step()
+
+    return step
+
+
+@pytest.mark.parametrize("name", ["digits-background-flip-v0", "digits-uniform-flip-v0"])
+def bench_reweighter_beside_the_engine(benchmark: Any, name: str) -> None:
+    """Both draw, weigh and step; the engine draws its clean batches, the loop has them at hand."""
+    task = wb.make_task(name, steps=100_000)
+    run = wb.start(task, 0, wb.make_weighter("l2rw-auto"), watchers=())
+    batches = iter(run)
+
+    def engine() -> None:
+        run.weigh_and_step(next(batches))
+
+    bare = bare_reweighted_step(task)
+    benchmark.pedantic(bare, rounds=20, iterations=5, warmup_rounds=2)
+    report(f"Reweighter step / engine step, {name}", ratio(bare, engine, pairs=100, block=10))
 
 
 def bench_torchopt_is_there() -> None:

@@ -50,7 +50,7 @@ def form_for(
     """
     answers = _answers.get(model)
     if answers is None:
-        check_network(model)
+        check_network(model)  # before its state is read, which a wrapper may not have
         answers = _answers[model] = {}
     narrow = torch.is_autocast_enabled(batches.labels.device.type)
     state = way, _state(model), _identity(loss), loss_has_parameters, narrow
@@ -73,6 +73,7 @@ def _found(
     model: nn.Module, loss: Loss, batches: Batches, way: Way, loss_has_parameters: bool
 ) -> tuple[_Answer, bool]:
     """The answer, and whether it holds for the next step, too."""
+    check_network(model)
     check_trained(model)
     check_batches(batches)
     reasons: dict[str, str] = {}
@@ -159,7 +160,8 @@ def _state(model: nn.Module) -> tuple[Any, ...]:
             own = module.__dict__  # past ``nn.Module.__getattr__``, which is slow
             modules += own["_modules"].values()
             hooks = own["_forward_hooks"], own["_forward_pre_hooks"], own["_backward_hooks"]
-            state += own["training"], "forward" in own, *map(len, hooks)
+            state += own["training"], "forward" in own, "_compiled_call_impl" in own
+            state += map(len, hooks)
             for name, p in own["_parameters"].items():
                 if p is not None:
                     state += name, id(p), p.requires_grad, not p._backward_hooks

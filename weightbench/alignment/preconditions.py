@@ -11,15 +11,15 @@ from weightbench.alignment.passes import Batches, trained
 from weightbench.errors import AlignmentUnsupported, Misuse
 
 # Modules around a network, by where their classes are defined; with what to do about them.
-_BARE = "give alignment the network inside (.module) and average the gradients yourself"
+_BARE = "give it the network inside (model.module) and average the gradients yourself"
 _WHOLE = "its parameters are in pieces; train whole copies and average the gradients yourself"
 _AROUND = {
     "torch.nn.parallel": _BARE,
     "torch.distributed.fsdp": _WHOLE,
     "torch.distributed._composable": _WHOLE,
     "deepspeed": _BARE,
-    "torch._dynamo": "give alignment the network that torch.compile was called on",
-    "torch.jit": "give alignment the network that it was made from",
+    "torch._dynamo": "give it the network that torch.compile was called on",
+    "torch.jit": "give it the network that this was made from",
 }
 
 
@@ -33,11 +33,21 @@ def check_network(model: nn.Module) -> None:
     if not isinstance(model, nn.Module):
         raise Misuse(f"a {type(model).__name__} is no network; alignment needs a torch.nn.Module")
     for module in model.modules():
-        for origin in (base.__module__ for base in type(module).__mro__):
-            for place, mend in _AROUND.items():
-                if f"{origin}.".startswith(f"{place}."):
-                    kind = type(module).__name__
-                    raise AlignmentUnsupported(f"alignment does not see through {kind}: {mend}")
+        if mend := _around(module):
+            kind = type(module).__name__
+            raise AlignmentUnsupported(f"alignment does not see through {kind}: {mend}")
+
+
+def _around(module: nn.Module) -> str | None:
+    """What to do about ``module`` if it is a wrapper."""
+    if "_compiled_call_impl" in vars(module):
+        return "leave out its .compile()"
+    origins = [f"{base.__module__}." for base in type(module).__mro__]
+    found = (
+        mend for place, mend in _AROUND.items() for origin in origins
+        if origin.startswith(f"{place}.")
+    )  # fmt: skip
+    return next(found, None)
 
 
 def check_trained(model: nn.Module) -> None:
