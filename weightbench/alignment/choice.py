@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 _REMEMBERED = 16  # answers per network: modes, losses and ways
 _ERRORS = {"layerwise": LayerwiseUnsupported, "fused": FusedUnsupported}
 
-_Candidate = Callable[[Trial, bool], Form | str]  # what is known of a way before it is tried
+_Candidate = Callable[[Trial], Form | str]  # what is known of a way before it is tried
 _Answer = Form | AlignmentUnsupported
 _answers: weakref.WeakKeyDictionary[nn.Module, dict[Any, _Answer]] = weakref.WeakKeyDictionary()
 
@@ -77,10 +77,10 @@ def _found(
     check_trained(model)
     check_batches(batches)
     reasons: dict[str, str] = {}
-    with on_trial(model, loss, batches) as trial:
+    with on_trial(model, loss, batches, loss_has_parameters) as trial:
         certain = trial.conclusive
         for name, candidate in _CANDIDATES[way].items():
-            form = _asked(candidate, trial, loss_has_parameters)
+            form = _asked(candidate, trial)
             if not isinstance(form, str):
                 reason = trial.fault(form, clean_first=name != "higher") if certain else None
                 if reason is None:
@@ -91,10 +91,10 @@ def _found(
     return _refusal(way, reasons), certain
 
 
-def _asked(candidate: _Candidate, trial: Trial, loss_has_parameters: bool) -> Form | str:
+def _asked(candidate: _Candidate, trial: Trial) -> Form | str:
     with trial.aside():
         try:
-            return candidate(trial, loss_has_parameters)
+            return candidate(trial)
         except Exception as error:  # whatever a network raises in it
             return in_a_line(error)
 
@@ -116,23 +116,20 @@ def _refusal(way: Way, reasons: dict[str, str]) -> AlignmentUnsupported:
 _OWN_LOSS = "the loss has trained parameters of its own"
 
 
-def _joint(trial: Trial, loss_has_parameters: bool) -> Form | str:
-    batches = trial.batches
-    if loss_has_parameters:
+def _joint(trial: Trial) -> Form | str:
+    if trial.loss_has_parameters:
         return _OWN_LOSS
-    if torch.is_autocast_enabled(batches.labels.device.type):
-        return "autocast"
-    return joint_form(trial.model, batches)
+    return "autocast" if trial.narrow else joint_form(trial.model, trial.batches)
 
 
-def _layerwise(trial: Trial, loss_has_parameters: bool) -> Form | str:
-    if loss_has_parameters:
+def _layerwise(trial: Trial) -> Form | str:
+    if trial.loss_has_parameters:
         return _OWN_LOSS
     return obstacle(trial.model, trial.loss, trial.batches) or layerwise
 
 
 def _always(form: Form) -> _Candidate:
-    return lambda trial, loss_has_parameters: form
+    return lambda trial: form
 
 
 _CANDIDATES: dict[Way, dict[str, _Candidate]] = {

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from weightbench.alignment.calls import Call, recorded
-from weightbench.alignment.layers import LinearWeight, own
+from weightbench.alignment.layers import own
+from weightbench.alignment.parts import LinearWeight
 from weightbench.alignment.passes import clean_loss, outputs, trained
 from weightbench.alignment.untouched import kept_state
 

@@ -14,9 +14,12 @@ from torch import Tensor, nn
 
 from weightbench.alignment import layers
 from weightbench.alignment.links import Link, LinkWithParameters, link_of
+from weightbench.alignment.parts import Weights
 from weightbench.alignment.passes import Aligned, Batches, Form, Loss
 
-_SMALL = 100e6  # multiplications of a forward pass of both batches, above which calls do not count
+# Multiplications of a forward pass of both batches; docs/alignment.md has the measurements.
+_LARGE = 40e6  # in convolutions: beyond it, their products take longer for many rows at once
+_SMALL = 8e6  # in all: below it, to leave out examples of weight zero takes longer than it saves
 
 
 def joint_form(model: nn.Module, batches: Batches) -> Form | str:
@@ -31,9 +34,10 @@ def joint_form(model: nn.Module, batches: Batches) -> Form | str:
     if first is None or not all(p.requires_grad for p in model.parameters()):
         return "not all parameters are trained"
     work = _multiplications(chain, batches)
-    if work > _SMALL:
-        return f"{work / 1e6:.0f} million multiplications are no small network's"
-    return Joint(chain, first).align
+    convolved = sum(count for link, count in work if link.weight.dim() != 2)
+    if convolved > _LARGE:
+        return f"{convolved / 1e6:.0f} million multiplications in convolutions are too many"
+    return Joint(chain, first, sum(count for _, count in work) > _SMALL).align
 
 
 def _in_order(module: nn.Module) -> Iterator[nn.Module]:
@@ -56,22 +60,29 @@ def _is_tampered_with(layer: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def _multiplications(chain: list[Link], batches: Batches) -> float:
-    """Of a forward pass of both batches."""
-    x, work = batches.inputs[:1], 0
+def _multiplications(chain: list[Link], batches: Batches) -> list[tuple[LinkWithParameters, int]]:
+    """Of a forward pass of both batches, by link."""
+    rows = len(batches.labels) + len(batches.clean_labels)
+    x, work = batches.inputs[:1], []
     for link in chain:
         x, _ = link.forward(x)
         if isinstance(link, LinkWithParameters):
-            work += x.numel() * link.weight.numel() // len(link.weight)
-    return work * (len(batches.labels) + len(batches.clean_labels))
+            work.append((link, rows * x.numel() * link.weight[0].numel()))
+    return work
 
 
 class Joint:
     """The pass over a chain of layers."""
 
-    def __init__(self, chain: list[Link], first: int) -> None:
-        """Of ``chain``, whose first link with parameters is at ``first``."""
-        self.chain = chain
+    def __init__(self, chain: list[Link], first: int, drop: bool) -> None:
+        """Of ``chain``.
+
+        Args:
+            chain: the layers in order.
+            first: the position of the first with parameters.
+            drop: whether examples of weight zero are left out of the update.
+        """
+        self.chain, self._drop = chain, drop
         self._back = list(enumerate(chain))[first:][::-1]
         self._classes: Tensor | None = None  # (K, K) identity
 
@@ -96,7 +107,10 @@ class Joint:
             b = torch.cat((seeds, self._clean_seeds(x[n:], batches.clean_labels)))
             alignment, parts = self._reverse(tape, b, n)
         return Aligned(
-            alignment, logits.detach(), losses.detach(), lambda weights: _update(parts, weights)
+            alignment,
+            logits.detach(),
+            losses.detach(),
+            lambda weights: self._update(parts, weights),
         )
 
     def _clean_seeds(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -119,11 +133,13 @@ class Joint:
                 b = link.reverse(kept, b)
         return torch.cat(shares, 1).sum(1), parts
 
-
-@torch.no_grad()
-def _update(parts: list[Any], weights: Tensor) -> None:
-    """Add the gradient of the weighted losses to ``.grad``."""
-    column = weights.unsqueeze(1)
-    for link, a, b in parts:
-        weighted = b * (column if b.dim() == 2 else weights.view(-1, *[1] * (b.dim() - 1)))
-        link.accumulate(a, weighted)
+    @torch.no_grad()
+    def _update(self, parts: list[Any], weights: Tensor) -> None:
+        """Add the gradient of the weighted losses to ``.grad``."""
+        by = Weights(weights) if self._drop else None
+        column = weights.unsqueeze(1)
+        for link, a, b in parts:
+            if by is not None:
+                link.accumulate(by.choose(a), by.scale(b))
+            else:
+                link.accumulate(a, b * column.view(-1, *[1] * (b.dim() - 1)))

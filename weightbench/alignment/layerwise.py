@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from weightbench.alignment.calls import Call, recorded, traced
 from weightbench.alignment.direction import clean_direction
-from weightbench.alignment.layers import LinearWeight, Part, Weights, split
+from weightbench.alignment.layers import split
+from weightbench.alignment.parts import LinearWeight, Part, Weights
 from weightbench.alignment.passes import Aligned, Batches, Loss, losses_of, outputs
 
 Gradients = dict[nn.Parameter, Tensor]

@@ -68,9 +68,17 @@ class Trial:
     buffers that a plain step leaves.
     """
 
-    def __init__(self, model: nn.Module, loss: Loss, batches: Batches) -> None:
-        """See :func:`on_trial`."""
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Loss,
+        batches: Batches,
+        loss_has_parameters: bool,
+        narrow: bool,
+    ) -> None:
+        """See :func:`on_trial`; ``narrow`` says whether steps are taken under autocast."""
         self.model, self.loss, self.batches = model, loss, batches
+        self.loss_has_parameters, self.narrow = loss_has_parameters, narrow
         self._streams = Streams(model, batches.labels.device)
         stream = torch.Generator().manual_seed(0)
         n = len(batches.labels)
@@ -191,20 +199,24 @@ class Trial:
 
 
 @contextlib.contextmanager
-def on_trial(model: nn.Module, loss: Loss, batches: Batches) -> Iterator[Trial]:
+def on_trial(
+    model: nn.Module, loss: Loss, batches: Batches, loss_has_parameters: bool
+) -> Iterator[Trial]:
     """A question about ``model``, which is as before when the block is left.
 
     Parameters, buffers, gradients, random streams and hooks are put back to the bit. In the block
     parameters are moved a little, since a layer that starts at zero would hide what is wrong; where
     that leads to no finite number, they are as they were. Autocast is off.
     """
-    with full_precision(batches.labels.device):
+    device = batches.labels.device
+    narrow = torch.is_autocast_enabled(device.type)
+    with full_precision(device):
         with moved_parameters(model):
-            trial = Trial(model, loss, batches)
+            trial = Trial(model, loss, batches, loss_has_parameters, narrow)
             if trial.conclusive:
                 yield trial
                 return
-        yield Trial(model, loss, batches)
+        yield Trial(model, loss, batches, loss_has_parameters, narrow)
 
 
 def _flat(gradient: Gradients) -> Tensor:

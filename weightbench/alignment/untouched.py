@@ -129,13 +129,24 @@ def moved_parameters(model: nn.Module) -> Iterator[None]:
 @contextlib.contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
     """Compute in the type that tensors have: no autocast, no TensorFloat-32."""
-    matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = matmul.allow_tf32, conv.allow_tf32
-    if device.type == "cuda":
-        matmul.allow_tf32 = conv.allow_tf32 = False
+    switches = _switches() if device.type == "cuda" else []
+    before = [getattr(place, name) for place, name, _ in switches]
+    for place, name, exact in switches:
+        setattr(place, name, exact)
     try:
         with torch.autocast(device.type, enabled=False):
             yield
     finally:
-        if device.type == "cuda":
-            matmul.allow_tf32, conv.allow_tf32 = before
+        for (place, name, _), value in zip(switches, before, strict=True):
+            setattr(place, name, value)
+
+
+def _switches() -> list[tuple[Any, str, Any]]:
+    """What lets a GPU round to TensorFloat-32, and its setting that does not.
+
+    Torch from 2.9 on refuses to read the older ones once somebody has set the newer.
+    """
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    if hasattr(cudnn, "conv"):
+        return [(place, "fp32_precision", "ieee") for place in (matmul, cudnn.conv, cudnn.rnn)]
+    return [(place, "allow_tf32", False) for place in (matmul, cudnn)]
