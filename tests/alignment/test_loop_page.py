@@ -73,6 +73,7 @@ def assert_alike(printed: str, shown: str) -> None:
 
 @pytest.fixture(scope="module")
 def page() -> dict[str, Any]:
+    torch.set_num_threads(1)  # this comes before what every test does
     with logging_as_before(), torch.random.fork_rng(devices=[]):
         return run_page()
 
