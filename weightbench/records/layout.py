@@ -76,7 +76,9 @@ def is_marked(root: Path) -> bool:
     except (RecordError, ValueError, RecursionError):
         return False
     version = fields.get("version") if isinstance(fields, dict) else None
-    if type(version) is int and version > VERSION:
+    if type(version) is not int:
+        return False
+    if version > VERSION:
         raise StoreError(
             f"{root} was made by a newer version of weightbench; nothing in it was changed: "
             "upgrade, or use another folder"

@@ -215,6 +215,9 @@ class Store:
                 read(record)
             except RecordError as error:
                 yield Damage(self._path(what, record.trial), str(error))
+        predictions = self._path("predictions", record.trial)
+        if predictions.is_dir():  # they could not be written again
+            yield Damage(predictions, "it is a folder")
 
     def leftovers(self) -> list[Path]:
         """Files that no record needs: half-written ones, and what was to lie beside a record.
