@@ -17,8 +17,9 @@ from weightbench.cli import main
 from weightbench.errors import StoreError
 from weightbench.files import replacing
 from weightbench.records.layout import MARKER, is_store, marker
+from weightbench.records.loading import Damage
 from weightbench.records.schema import _seal
-from weightbench.records.store import Damage, Store
+from weightbench.records.store import Store
 
 KEY = generated.finished().trial.key
 Edit = Callable[[Path], object]

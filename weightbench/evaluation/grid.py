@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from weightbench.errors import DataUnavailable, ExecutorError, StoreError, WeightbenchError
 from weightbench.execution import Executor, Local, Lost
+from weightbench.records.loading import Damage
 from weightbench.records.schema import Cost, Record, Status, Trial
-from weightbench.records.store import Damage, Store
+from weightbench.records.store import Store
 from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
 
 R = TypeVar("R")

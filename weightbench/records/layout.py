@@ -89,13 +89,13 @@ def is_marked(root: Path) -> bool:
 def is_store(root: Path) -> bool:
     """Whether ``root`` is a folder of records.
 
-    It has the marker; or, as older versions wrote none, a record that was written by weightbench,
-    or nothing at all under names that are not ours.
+    It has the marker; or, as older versions wrote none, nothing at all under names that are not
+    ours, or a record that was written by weightbench.
 
     Raises:
         StoreError: a newer version of weightbench made it, or a link is in the way.
     """
-    return is_marked(root) or _has_record(root) or _has_only_ours(root)
+    return is_marked(root) or _has_only_ours(root) or _has_record(root)
 
 
 def is_empty(root: Path) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from weightbench.errors import MergeError
+from weightbench.records.loading import Damage
 from weightbench.records.schema import Cost, Record, Trial
-from weightbench.records.store import Damage, Store
+from weightbench.records.store import Store
 from weightbench.records.weights import Weights
 
 # What no two runs or machines share; whatever else a training says is a result.

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
-import gc
 import hashlib
 import io
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,31 +17,13 @@ from numpy.typing import NDArray
 from weightbench.errors import NewerRecord, RecordError, StoreError
 from weightbench.files import move_aside, read_regular, replacing
 from weightbench.records import layout
+from weightbench.records.loading import Damage, load
 from weightbench.records.schema import Cost, Record, Trial, read_cost, read_record, write
 from weightbench.records.weights import Weights
 
-T = TypeVar("T", Record, Cost)
 _LARGEST = 2**30  # bytes of an archive of arrays
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Predictions = dict[str, NDArray[np.int64]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Damage:
-    """A file that is not what it should be, and why.
-
-    Attributes:
-        path: the file.
-        reason: in one line.
-        newer: whether it is no damage: a newer version of weightbench wrote it.
-    """
-
-    path: Path
-    reason: str
-    newer: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
 
 
 def pack(predictions: Predictions) -> bytes:
@@ -148,7 +127,8 @@ class Store:
         Raises:
             StoreError: there is no such folder.
         """
-        return self._load("records", read_record)
+        self._check_there()
+        return load(self.root, "records", read_record)
 
     def costs(self) -> tuple[list[Cost], list[Damage]]:
         """All cost records that hold, and the files that do not.
@@ -156,7 +136,8 @@ class Store:
         Raises:
             StoreError: there is no such folder.
         """
-        return self._load("costs", read_cost)
+        self._check_there()
+        return load(self.root, "costs", read_cost)
 
     def predictions(self, record: Record) -> Predictions:
         """The predictions kept beside ``record``.
@@ -286,24 +267,6 @@ class Store:
         except RecordError:
             return
 
-    def _load(self, folder: str, read: Callable[[bytes], T]) -> tuple[list[T], list[Damage]]:
-        self._check_there()
-        good: list[T] = []
-        bad: list[Damage] = []
-        keys = sorted(layout.stems(self.root, folder))
-        # Listed after the records: a writer at work puts predictions first.
-        predicted = layout.stems(self.root, "predictions")
-        with _collecting_no_garbage():
-            for key in keys:
-                path = f"{self.root}/{folder}/{key}.json"
-                try:
-                    made = read(read_regular(path, layout.LONGEST))
-                    _check(made, key, predicted)
-                    good.append(made)
-                except RecordError as error:
-                    bad.append(Damage(Path(path), str(error), isinstance(error, NewerRecord)))
-        return good, bad
-
     def _write(self, path: Path, content: bytes) -> None:
         with self._writing(path), replacing(path) as file:
             file.write(content)
@@ -318,24 +281,3 @@ class Store:
                 f"cannot write {path}: {error.strerror}; finished trials are kept, and the same "
                 f"command goes on once {mend}"
             ) from error
-
-
-def _check(made: Record | Cost, stem: str, predicted: set[str]) -> None:
-    """That a file is named after its trial, and that predictions lie beside a record."""
-    key = made.trial.key
-    if stem != key:
-        raise RecordError(f"it is named after another trial than the one it holds ({key})")
-    if isinstance(made, Record) and made.training and key not in predicted:
-        raise RecordError("its predictions are missing")
-
-
-@contextlib.contextmanager
-def _collecting_no_garbage() -> Iterator[None]:
-    """Records make no cycles; looking for some takes a third of the time to read many."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
