@@ -382,6 +382,15 @@ def test_an_older_folder_that_was_stopped_before_its_first_record_is_gone_on_wit
     assert is_store(store.root)
 
 
+def test_a_board_of_submissions_may_get_records(tmp_path: Path) -> None:
+    put(tmp_path / "board" / "submissions" / "mine" / "manifest.json")
+    put(tmp_path / "board" / "README.md")
+    before = all_of(tmp_path / "board" / "submissions")
+    filled(tmp_path / "board")
+    assert here("doctor", tmp_path / "board", "--repair").exit_code == 0
+    assert all_of(tmp_path / "board" / "submissions") == before
+
+
 def test_the_published_records_are_a_folder_of_records() -> None:
     assert is_store(Path(__file__).parents[2] / "leaderboard")
 

@@ -25,6 +25,11 @@ ARRAYS: Final = ("predictions", "weights")
 LONGEST: Final = 2**22  # bytes of a record
 _AT_WORK = 60.0  # seconds within which a writer finishes what it started
 _FOLDERS = (*KINDS, "unfinished", "damaged")
+# What a board is published with, beside its records and before there are any.
+_OF_A_BOARD = (
+    "README.md", "__init__.py", "anchors.json", "board.json", "figures", "index.html",
+    "submissions",
+)  # fmt: skip
 _NAMES = {
     **dict.fromkeys(("records", "costs"), re.compile(r"[0-9a-f]{32}\.json")),
     **dict.fromkeys(ARRAYS, re.compile(r"[0-9a-f]{32}\.npz")),
@@ -100,7 +105,12 @@ def is_store(root: Path) -> bool:
 
 def is_empty(root: Path) -> bool:
     """Whether there is nothing in ``root`` but what an evaluation at work may be writing."""
-    return all(_HALF.fullmatch(name) for name in os.listdir(root))  # noqa: PTH208
+    return not _names_in(root)
+
+
+def may_become_store(root: Path) -> bool:
+    """Whether ``root`` is empty, or holds a board that has no records yet."""
+    return set(_names_in(root)) <= set(_OF_A_BOARD)
 
 
 def check_is_store(root: Path) -> None:
@@ -130,8 +140,12 @@ def _has_record(root: Path) -> bool:
 
 def _has_only_ours(root: Path) -> bool:
     """What an older version leaves that is stopped before its first record."""
-    own = [name for name in os.listdir(root) if not _HALF.fullmatch(name)]  # noqa: PTH208
+    own = [name for name in _names_in(root) if name not in _OF_A_BOARD]
     return bool(own) and all(name in _FOLDERS and _is_ours(root / name) for name in own)
+
+
+def _names_in(root: Path) -> list[str]:
+    return [name for name in os.listdir(root) if not _HALF.fullmatch(name)]  # noqa: PTH208
 
 
 def _is_ours(folder: Path) -> bool:

@@ -69,7 +69,7 @@ class Store:
         """
         with self._writing(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            if not (layout.is_empty(self.root) or layout.is_store(self.root)):
+            if not (layout.may_become_store(self.root) or layout.is_store(self.root)):
                 raise StoreError(
                     f"{self.root} is not empty, and no folder of records; nothing in it was "
                     "changed: name a new folder, an empty one or one that weightbench made"
