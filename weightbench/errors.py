@@ -73,6 +73,10 @@ class RecordError(StoreError):
     """One record is damaged or was not written by weightbench."""
 
 
+class NewerRecord(RecordError):
+    """One record was written by a newer version of weightbench; it is left as it is."""
+
+
 class MergeError(StoreError):
     """Stores contradict each other or are damaged; nothing was written."""
 

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 
 from tests import generated
 from weightbench.errors import RecordError, StoreError
+from weightbench.records.layout import MARKER
+from weightbench.records.loading import Damage
 from weightbench.records.schema import Record, WeightSummary, write
-from weightbench.records.store import Damage, Store, checksum, pack
+from weightbench.records.store import Store, checksum, pack
 from weightbench.records.weights import Weights, summarise
 
 KEY = generated.finished().trial.key
@@ -55,6 +57,7 @@ def test_every_file_has_its_place(store: Store, tmp_path: Path) -> None:
         f"costs/{KEY}.json",
         f"predictions/{KEY}.npz",
         f"records/{KEY}.json",
+        MARKER,
         f"weights/{KEY}.npz",
     ]
     assert store.unfinished == tmp_path / "unfinished"

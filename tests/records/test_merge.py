@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from tests import generated
 from weightbench.cli import main
-from weightbench.records.schema import Record
+from weightbench.records.schema import Record, WeightSummary
 from weightbench.records.store import Store, checksum
 from weightbench.records.weights import Weights
 
@@ -138,6 +138,73 @@ def test_results_that_differ_in_anything_a_seed_decides_are_refused(
     said = f"accuracy 0.7500 with predictions {record.training.predictions[:8]} and "
     assert f": {said}" in result.stderr
     assert not (tmp_path / "all").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"used_holdout": True}, {"steps": 1}, {"side_steps": 10**6}, {"realised_noise": 0.9},
+        {"realised_noise": 0.4001}, {"chance": 0.9}, {"sizes": {"train": 1}},
+        {"sizes": {"train": 1000, "holdout": 30, "select": 200, "test": 501}},
+        {"select_curve": []}, {"select_curve": [(200, 0.375), (399, 0.75)]},
+        {"select_curve": [(200, 0.376), (400, 0.75)]}, {"accuracy": 0.7501},
+        {"weights": WeightSummary(step=400, auroc=0.5, effective=1.0, zero=0.0, by_class=[1.0])},
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_every_field_that_is_a_result_is_compared(
+    tmp_path: Path, change: dict[str, object], order: tuple[str, str]
+) -> None:
+    store_of(tmp_path / "a", 0)
+    other = changed(generated.finished(0), **change)
+    store_of(tmp_path / "b").put(other, generated.predictions(0))
+    result = merge(tmp_path, *order)
+    assert result.exit_code == 1
+    assert f"(different: {next(iter(change))})" in result.stderr
+    assert not (tmp_path / "all").exists()
+
+
+def test_summaries_of_weights_may_be_rounded_differently(tmp_path: Path) -> None:
+    for name, small in (("a", 0.0), ("b", 1e-6)):
+        summary = WeightSummary(
+            step=9, auroc=0.5 + small, effective=1 - small, zero=0.0, by_class=[1 + small, None]
+        )
+        kept = Weights(np.full(30, 1 + small), np.arange(30) % 3, np.arange(30) < 20, (summary,))
+        record = changed(generated.finished(0), weights=summary)
+        store_of(tmp_path / name).put(record, generated.predictions(0), kept)
+    assert merge(tmp_path, "a", "b").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Weights(np.ones(30), np.arange(30) % 3, np.arange(30) < 20),
+        Weights(np.zeros(31), np.arange(31) % 3, np.arange(31) < 20),
+        Weights(np.full(30, np.nan), np.arange(30) % 3, np.arange(30) < 20),
+        Weights(np.zeros(30), np.arange(30) % 2, np.arange(30) < 20),
+        Weights(np.zeros(30), np.arange(30) % 3, np.arange(30) < 21),
+    ],
+    ids=["weight", "number", "missing", "label", "clean"],
+)
+def test_other_weights_of_one_trial_are_refused(tmp_path: Path, other: Weights) -> None:
+    store_of(tmp_path / "a", 0)
+    store_of(tmp_path / "b").put(generated.finished(0), generated.predictions(0), other)
+    result = merge(tmp_path, "a", "b")
+    assert result.exit_code == 1
+    assert "(different: weights of examples)" in result.stderr
+
+
+def test_costs_of_other_operations_are_said(tmp_path: Path) -> None:
+    """The first counts, as its times do; but they are counted and should be the same everywhere."""
+    for name, ratio in (("a", 1.5), ("b", 2.5)):
+        store = Store(tmp_path / name)
+        store.create()
+        store.put_cost(generated.cost(flop_ratio=ratio))
+    result = merge(tmp_path, "a", "b")
+    assert result.exit_code == 0
+    assert f"{tmp_path / 'a'} and {tmp_path / 'b'} disagree on uniform" in result.stderr
+    assert Store(tmp_path / "all").costs()[0][0].flop_ratio == 1.5
 
 
 def test_two_that_diverged_agree_and_two_failures_are_one(tmp_path: Path) -> None:

@@ -174,6 +174,82 @@ def test_built_in_is_what_the_distribution_weightbench_brings(
     assert SUITES.built_in("quick")
 
 
+def install(site: Path, package: str, entry_points: str) -> None:
+    folder = site / f"{package}-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(f"[weightbench.weighters]\n{entry_points}\n")
+
+
+def test_a_name_that_two_packages_bring_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes first; of neither is any code run."""
+    ran = tmp_path / "ran"
+    for package in ("one", "other"):
+        install(tmp_path, package, f"mine = {package}_rules")
+        (tmp_path / f"{package}_rules.py").write_text(f"open({str(ran)!r}, 'w')")
+    monkeypatch.syspath_prepend(tmp_path)
+    weighters: Registry[object] = Registry("weighter")
+    assert "mine" in weighters.names()
+    assert not weighters.built_in("mine")
+    with pytest.raises(BadSpec, match=r"one \(one_rules\) and other \(other_rules\) both bring"):
+        weighters.get("mine")
+    assert list(weighters.clashes()) == ["mine"]
+    assert not ran.exists()
+
+
+def test_a_built_in_name_that_a_package_claims_is_the_built_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "evil", "uniform = evil_rules\nnice = weightbench.evil_rules")
+    monkeypatch.syspath_prepend(tmp_path)
+    weighters: Registry[object] = Registry("weighter")
+    assert weighters.clashes() == {
+        "uniform": "evil (evil_rules) may not bring a weighter 'uniform', which comes with "
+        "weightbench"
+    }
+    assert weighters._doors["uniform"].value == "weightbench.methods.uniform"
+    assert not weighters.built_in("nice")
+
+
+def test_a_package_called_weightbench_brings_no_built_in_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "weightbench", "fine = weightbench_evil\nuniform = evil_rules")
+    monkeypatch.syspath_prepend(tmp_path)
+    weighters: Registry[object] = Registry("weighter")
+    assert not weighters.built_in("fine")
+    assert not weighters.built_in("uniform")
+
+
+PASSES_AS_BUILT_IN = """
+import weightbench as wb
+from weightbench.errors import BadSpec
+from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Registered
+
+class Evil(wb.Weighter):
+    def weigh(self, batch):
+        return batch.losses
+
+for registry, name in ((WEIGHTERS, "oracle"), (WRAPPERS, "es"), (TASKS, "digits-uniform-flip-v0"),
+                       (SUITES, "quick")):
+    try:
+        registry.add(name, Registered(Evil, {}))
+    except BadSpec as error:
+        print(error)
+assert type(wb.make_weighter("oracle")).__module__ == "weightbench.methods.oracle"
+"""
+
+
+def test_nobody_else_registers_a_built_in_before_it_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "evil.py").write_text(PASSES_AS_BUILT_IN)
+    code = f"import sys; sys.path.append({str(tmp_path)!r}); import evil"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("comes with weightbench; choose another name") == 4
+
+
 def test_a_door_that_does_not_open_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import EntryPoint
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import io
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 import weightbench as wb
+from tests.shell import TINY
+from weightbench.errors import Misuse
+from weightbench.evaluation.trial import plan, run_trial
 from weightbench.training.best_on_select import BestOnSelect
-from weightbench.training.checkpoint import Checkpoint
+from weightbench.training.checkpoint import Checkpoint, _digest
 from weightbench.training.state import TrainingState
 from weightbench.training.trainer import Stepper, eager
 from weightbench.training.weight_log import WeightLog
@@ -262,3 +270,195 @@ def test_a_file_is_written_only_when_the_last_saving_is_long_ago(
     assert not path.exists()
     trained(tiny, "uniform", Checkpoint(path, seconds=0))
     assert path.exists()
+
+
+# ---- states that do not fit ----------------------------------------------------------------------
+
+
+def forge(path: Path, edit: Callable[[Any], object]) -> None:
+    """Change a state that was saved, and its checksum with it."""
+    made = torch.load(io.BytesIO(path.read_bytes()[32:]), weights_only=True)
+    made = edit(made) or made
+    content = io.BytesIO()
+    torch.save(made, content)
+    path.write_bytes(_digest(content.getvalue()) + content.getvalue())
+
+
+def stopped(task: wb.Task, path: Path, weighter: str = "uniform") -> Path:
+    with pytest.raises(KeyboardInterrupt):
+        trained(task, weighter, StopAt(path, 5))
+    return path
+
+
+def _of_nothing(made: Any) -> object:
+    return {"of": made["of"]}
+
+
+def _a_list(made: Any) -> object:
+    return [1, 2]
+
+
+def _of_another_seed(made: Any) -> None:
+    made["of"][1] += 1
+
+
+def _of_another_task(made: Any) -> None:
+    made["of"][0] = "tiny[noise=0.4]"
+
+
+def _of_another_weighter(made: Any) -> None:
+    made["of"][2] = "random"
+
+
+def _of_another_engine(made: Any) -> None:
+    made["of"][-1] += 1
+
+
+def _after_the_last_step(made: Any) -> None:
+    made["state"]["steps_taken"] = 21
+
+
+def _before_the_first_step(made: Any) -> None:
+    made["state"]["steps_taken"] = -1
+
+
+def _steps_of_text(made: Any) -> None:
+    made["state"]["steps_taken"] = "5"
+
+
+def _without_its_streams(made: Any) -> None:
+    del made["state"]["generator"]
+
+
+def _with_more(made: Any) -> None:
+    made["state"]["more"] = 1
+
+
+def _of_a_wider_network(made: Any) -> None:
+    made["state"]["model"]["0.weight"] = torch.zeros(17, 2)
+
+
+def _of_a_network_of_other_names(made: Any) -> None:
+    made["state"]["model"]["9.weight"] = torch.zeros(1)
+
+
+SEEN_AT_ONCE = [
+    _of_nothing, _a_list, _of_another_seed, _of_another_task, _of_another_weighter,
+    _of_another_engine, _after_the_last_step, _before_the_first_step, _steps_of_text,
+    _without_its_streams, _with_more, _of_a_wider_network, _of_a_network_of_other_names,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", SEEN_AT_ONCE)
+def test_a_state_of_another_training_is_set_aside_and_the_training_starts(
+    tiny: wb.Task, tmp_path: Path, edit: Callable[[Any], object]
+) -> None:
+    path = stopped(tiny, tmp_path / "a.pt")
+    forge(path, edit)
+    forged = path.read_bytes()
+    run, whole = trained(tiny, "uniform", Checkpoint(path)), trained(tiny, "uniform")
+    assert torch.equal(run.test_predictions(), whole.test_predictions())
+    assert run.select_accuracy == whole.select_accuracy
+    assert not path.exists()
+    assert (tmp_path / "a.pt.unfit").read_bytes() == forged
+
+
+def _a_folder(path: Path) -> None:
+    path.unlink()
+    (path / "deeper").mkdir(parents=True)
+
+
+def _a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _a_link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+def _the_former_format(path: Path) -> None:
+    content = path.read_bytes()[32:]
+    path.write_bytes(hashlib.sha256(b"2" + content).digest() + content)
+
+
+@pytest.mark.parametrize("make", [_a_folder, _a_pipe, _a_link, _the_former_format])
+def test_no_state_at_all_is_set_aside(
+    tiny: wb.Task, tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    path = stopped(tiny, tmp_path / "a.pt")
+    make(path)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tiny, "uniform", StopAt(path, 7))
+    run, whole = trained(tiny, "uniform", Checkpoint(path)), trained(tiny, "uniform")
+    assert torch.equal(run.test_predictions(), whole.test_predictions())
+    assert os.path.lexists(tmp_path / "a.pt.unfit")
+
+
+def _no_orders(made: Any) -> None:
+    made["state"]["sampler"] = {"passes": {}, "orders": 3}
+
+
+def _a_stream_of_noise(made: Any) -> None:
+    made["state"]["generator"] = torch.zeros(3, dtype=torch.uint8)
+
+
+def _fewer_watchers(made: Any) -> None:
+    made["state"]["watchers"] = []
+
+
+def _a_network_of_nothing_is_best(made: Any) -> None:
+    made["state"]["watchers"][1] = {"curve": [(1, 1.0)], "best": {"0.weight": torch.zeros(1)}}
+
+
+def _a_curve_of_text(made: Any) -> None:
+    made["state"]["watchers"][1]["curve"] = "curve"
+
+
+def _a_log_of_text(made: Any) -> None:
+    made["state"]["watchers"][0]["done"] = "log"
+
+
+def _a_network_that_diverged(made: Any) -> None:
+    made["state"]["model"]["0.weight"].fill_(float("nan"))
+
+
+def _an_optimizer_of_others(made: Any) -> None:
+    made["state"]["optimizer"]["param_groups"] = []
+
+
+SEEN_LATE = [
+    _no_orders, _a_stream_of_noise, _fewer_watchers, _a_network_of_nothing_is_best,
+    _a_curve_of_text, _a_log_of_text, _a_network_that_diverged, _an_optimizer_of_others,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", SEEN_LATE)
+def test_a_trial_that_fails_with_its_state_starts_again_without(
+    tmp_path: Path, edit: Callable[[Any], object]
+) -> None:
+    """Whatever was wrong with it, and whenever that comes out."""
+    (trial,) = plan([TINY], ["uniform"], [3], "cpu")
+    path = tmp_path / f"{trial.key}.pt"
+    stopped(wb.make_task(TINY), path)
+    forge(path, edit)
+    outcome, whole = run_trial(trial, tmp_path), run_trial(trial)
+    assert outcome.record.status == "ok", outcome.record.reason
+    assert outcome.record.training is not None
+    assert whole.record.training is not None
+    assert outcome.record.training.predictions == whole.record.training.predictions
+    assert outcome.record.training.select_curve == whole.record.training.select_curve
+    assert [file.name for file in tmp_path.iterdir()] == [f"{path.name}.unfit"]
+
+
+def test_a_state_that_was_taken_up_in_part_ends_the_training_once(
+    tiny: wb.Task, tmp_path: Path
+) -> None:
+    path = stopped(tiny, tmp_path / "a.pt")
+    forge(path, _fewer_watchers)
+    with pytest.raises(Misuse, match="was set aside; start it again"):
+        trained(tiny, "uniform", Checkpoint(path))
+    whole = trained(tiny, "uniform")
+    again = trained(tiny, "uniform", Checkpoint(path))
+    assert torch.equal(again.test_predictions(), whole.test_predictions())

@@ -18,34 +18,40 @@ if TYPE_CHECKING:
 @click.option(
     "--repair",
     is_flag=True,
-    help="Move damaged files to RUNS/damaged and delete what dead writers left behind.",
+    help="Move damaged files to RUNS/damaged and delete halves that dead writers left behind.",
 )
 def doctor(runs: str, repair: bool) -> None:
     """Read every file under RUNS and compare it with its checksums.
 
-    A trial whose record is set aside is missing, so the evaluation that made it runs it again.
+    A trial whose record is set aside is missing, so the evaluation that made it runs it again. A
+    folder that is none of records is refused; in one that is, files of other names are not touched.
     """
     from weightbench.records.store import Store
 
     store = Store(runs)
-    damaged, leftovers = store.audit(), store.leftovers()
+    found, leftovers = store.audit(), store.leftovers()
+    damaged = [damage for damage in found if not damage.newer]
+    newer = [damage for damage in found if damage.newer]
     for damage in damaged:
         click.echo(f"damaged: {damage}")
+    for damage in newer:
+        click.echo(f"left where it is: {damage}")
     for path in leftovers:
         click.echo(f"left over: {path}")
     if repair:
         for damage in damaged:
             click.echo(f"set aside: {store.set_aside(damage)}")
         for path in leftovers:
-            path.unlink(missing_ok=True)
+            store.clear(path)
     records, _ = store.records()
     for line in _of_other_data(records):
         click.echo(line)
+    unread = f", {len(newer)} were made by a newer version of weightbench" if newer else ""
     click.echo(
         f"{len(records)} records hold, {len(damaged)} files are damaged, "
-        f"{len(leftovers)} are left over"
+        f"{len(leftovers)} are left over{unread}"
     )
-    sys.exit(1 if (damaged or leftovers) and not repair else 0)
+    sys.exit(1 if newer or ((damaged or leftovers) and not repair) else 0)
 
 
 def _of_other_data(records: Sequence[Record]) -> Iterator[str]:

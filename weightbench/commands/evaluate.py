@@ -171,6 +171,12 @@ def evaluate(**options: Any) -> None:
     load_data(grid)
     for damage in grid.damaged:
         click.echo(f"damaged, set aside, run again: {damage}", err=True)
+    if grid.newer:
+        click.echo(
+            f"note: {len(grid.newer)} files were made by a newer version of weightbench and are "
+            f"left where they are: {grid.newer[0].path} ...",
+            err=True,
+        )
     try:
         with _executor(request, grid) as executor:
             lost = _run(grid, store, executor)

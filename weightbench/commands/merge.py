@@ -19,7 +19,8 @@ def merge(runs: Sequence[str], out: str) -> None:
     """Bring the records under all RUNS into one folder, with predictions, weights and costs.
 
     Where a folder has a failure and another a result of the same trial, the result counts. Damaged
-    files and results that contradict each other are refused: then nothing is written.
+    files, results that differ in anything but times and machines, and folders that hold something
+    else are refused: then nothing is written.
     """
     from weightbench.records.merge import merge as merged
     from weightbench.records.store import Store
@@ -29,3 +30,5 @@ def merge(runs: Sequence[str], out: str) -> None:
         f"{done.records_added} records and {done.costs_added} costs added; "
         f"{out} has {done.records} records"
     )
+    for doubt in done.doubtful:
+        click.echo(f"note: the first cost was taken, for {doubt}: other operations", err=True)

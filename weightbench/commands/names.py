@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS
+from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Registry
 
-_KINDS = {
-    "tasks": TASKS.names, "weighters": WEIGHTERS.names, "wrappers": WRAPPERS.names,
-    "suites": SUITES.names,
+_KINDS: dict[str, Registry[Any]] = {
+    "tasks": TASKS, "weighters": WEIGHTERS, "wrappers": WRAPPERS, "suites": SUITES,
 }  # fmt: skip
 
 
@@ -16,8 +17,10 @@ _KINDS = {
 @click.argument("kind", type=click.Choice(list(_KINDS)))
 def list_names(kind: str) -> None:
     """List the tasks, weighters, wrappers or suites that are installed."""
-    for name in _KINDS[kind]():
+    for name in _KINDS[kind].names():
         click.echo(name)
+    for clash in _KINDS[kind].clashes().values():
+        click.echo(f"note: {clash}", err=True)
 
 
 @click.command()

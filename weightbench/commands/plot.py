@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from weightbench.records.schema import Record
     from weightbench.records.store import Store
     from weightbench.report.figures.tables import Source
     from weightbench.spec import Value
+    from weightbench.training.task import Task
 
 
 @click.command()
@@ -46,6 +46,7 @@ def plot(
 
     Imbalance, clean-size and noise need a task with several values of that parameter, such as
     evaluate --task 'digits-uniform-flip-v0[noise=0.2]' --task 'digits-uniform-flip-v0[noise=0.4]'.
+    A task in a file is run for its labels and parameters only where --task names it.
     """  # noqa: D301 - click's mark for lines that stay lines
     import io
 
@@ -85,29 +86,44 @@ def _source(store: Store, tasks: tuple[str, ...], weighters: tuple[str, ...]) ->
         and (not tasks or r.trial.task in tasks)
         and (not weighters or r.trial.weighter in weighters)
     ]
-    return Source(chosen, _default, store.weights, store.predictions, _truth)
+    asked = frozenset(tasks)
+    return Source(
+        chosen,
+        functools.partial(_default, asked),
+        store.weights,
+        store.predictions,
+        lambda record: _test_labels(asked, record.trial.task, record.trial.seed),
+    )
+
+
+def _task(asked: frozenset[str], name: str) -> Task:
+    """A task that a record names; one in a file is run only where the command line names it.
+
+    Raises:
+        BadSpec: it does not, or there is no such task.
+    """
+    from weightbench.errors import BadSpec
+    from weightbench.registry import is_file_spec
+    from weightbench.training.task import make_task
+
+    if is_file_spec(name) and name not in asked:
+        raise BadSpec(f"{name} is in a file, which records do not cause to be run: --task names it")
+    return make_task(name)
 
 
 @functools.cache
-def _default(task: str, parameter: str) -> Value:
-    """A task's own value of a parameter; None where it has none or is not installed here."""
+def _default(asked: frozenset[str], task: str, parameter: str) -> Value:
+    """A task's own value of a parameter; None where it has none or may not be asked."""
     from weightbench.errors import WeightbenchError
-    from weightbench.training.task import make_task
 
     try:
-        value: Value = make_task(task).parameters().get(parameter)
+        value: Value = _task(asked, task).parameters().get(parameter)
     except WeightbenchError:
         return None
     return value
 
 
-def _truth(record: Record) -> NDArray[np.int64]:
-    return _test_labels(record.trial.task, record.trial.seed)
-
-
 @functools.cache
-def _test_labels(task: str, seed: int) -> NDArray[np.int64]:
-    from weightbench.training.task import make_task
-
-    made = make_task(task)
+def _test_labels(asked: frozenset[str], task: str, seed: int) -> NDArray[np.int64]:
+    made = _task(asked, task)
     return made.data.labels[made.split(seed).test]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from weightbench.errors import DataUnavailable, ExecutorError, WeightbenchError
+from weightbench.errors import DataUnavailable, ExecutorError, StoreError, WeightbenchError
 from weightbench.execution import Executor, Local, Lost
+from weightbench.records.loading import Damage
 from weightbench.records.schema import Cost, Record, Status, Trial
-from weightbench.records.store import Damage, Store
+from weightbench.records.store import Store
 from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
 
 R = TypeVar("R")
@@ -25,11 +26,13 @@ class Grid:
         trials: all of them.
         missing: those without a final record.
         damaged: files of the store that were set aside.
+        newer: files that a newer version of weightbench wrote, which are left where they are.
     """
 
     trials: tuple[Trial, ...]
     missing: tuple[Trial, ...]
     damaged: tuple[Damage, ...]
+    newer: tuple[Damage, ...] = ()
 
     @property
     def tasks(self) -> list[str]:
@@ -44,7 +47,8 @@ def plan_grid(
 
     Raises:
         BadSpec: a task or weighter cannot be read or does not exist.
-        StoreError: the store cannot be written.
+        StoreError: the store cannot be written, is none, or a newer version of weightbench has
+            written a record of one of these trials.
     """
     from weightbench.evaluation.trial import plan
 
@@ -56,13 +60,26 @@ def plan_grid(
     every = plan(dict.fromkeys(tasks), anchored, range(seeds), device)
     planned = {trial.key: trial for trial in every}
     store.create()
-    damaged = store.audit()
+    found = store.audit()
+    newer = tuple(damage for damage in found if damage.newer)
+    _refuse_newer(planned, newer)
+    damaged = tuple(damage for damage in found if not damage.newer)
     for damage in damaged:
         store.set_aside(damage)
     records, _ = store.records()
     stands = {record.trial.key for record in records if record.is_final}
     missing = tuple(trial for key, trial in planned.items() if key not in stands)
-    return Grid(tuple(planned.values()), missing, tuple(damaged))
+    return Grid(tuple(planned.values()), missing, damaged, newer)
+
+
+def _refuse_newer(planned: Container[str], newer: Sequence[Damage]) -> None:
+    """Refuse to run what a newer version has run: its records would be written over."""
+    taken = [d for d in newer if d.path.parent.name == "records" and d.path.stem in planned]
+    if taken:
+        raise StoreError(
+            f"{len(taken)} of these trials have a record by a newer version of weightbench, which "
+            f"is left where it is ({taken[0].path}): upgrade, or give another --out"
+        )
 
 
 def load_data(grid: Grid) -> None:
@@ -157,8 +174,8 @@ def _refused(grid: Grid, executor: Executor) -> dict[str, str]:
 def missing_costs(grid: Grid, store: Store) -> list[Trial]:
     """One trial for each (task, weighter) that was run without failure and not yet probed."""
     records, _ = store.records()
-    costs, _ = store.costs()
-    known = {cost.trial.key for cost in costs}
+    costs, damaged = store.costs()
+    known = {cost.trial.key for cost in costs} | {d.path.stem for d in damaged if d.newer}
     fine = {(r.trial.task, r.trial.weighter) for r in records if r.status == "ok"}
     firsts: dict[tuple[str, str], Trial] = {}
     for trial in grid.trials:

@@ -79,9 +79,19 @@ def run_trial(trial: Trial, unfinished: Path | None = None) -> Outcome:
 
     Args:
         trial: what to run.
-        unfinished: a folder to leave the state of the training in, and to go on from.
+        unfinished: a folder to leave the state of the training in, and to go on from; a state with
+            which the trial fails is set aside, and the trial starts again.
     """
     checkpoint = None if unfinished is None else Checkpoint(unfinished / f"{trial.key}.pt")
+    outcome = _whatever_happens(trial, checkpoint)
+    if checkpoint and checkpoint.went_on and outcome.record.status != "ok":
+        # It may be the state that was wrong, and would be for ever.
+        checkpoint.set_aside()
+        outcome = _whatever_happens(trial, checkpoint)
+    return outcome
+
+
+def _whatever_happens(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
     try:
         return _run(trial, checkpoint)
     except Diverged as error:

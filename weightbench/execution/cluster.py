@@ -9,9 +9,14 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from packaging.version import Version
+
 from weightbench.errors import ExecutorError
 from weightbench.execution.processes import short_folder
 
+_ASKS_FOR_A_TOKEN = Version("2.59")  # the first to do so where nothing is set
+# Ray's word for it. Without it, a Ray that is started here listens on every network.
+_BEYOND_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _SESSION = len("/ray/session_2026-01-01_00-00-00_123456_1234567/sockets/plasma_store")
 
 
@@ -21,11 +26,15 @@ def connected(address: str | None) -> Iterator[None]:
 
     Args:
         address: as Ray takes it: ``auto``, ``host:port``, ``ray://host:port``; None is the one
-            that runs here, or RAY_ADDRESS, or one that is started on this machine until the end.
+            that runs here, or RAY_ADDRESS, or one that is started on this machine until the end,
+            which nobody reaches from elsewhere, nor without its token from here.
 
     Raises:
-        ExecutorError: Ray is not installed, or there is no such cluster.
+        ExecutorError: Ray is not installed or is too old, or there is no such cluster.
     """
+    address = address or os.environ.get("RAY_ADDRESS")
+    if address is None:
+        os.environ.setdefault(_BEYOND_LOOPBACK, "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns about it
     try:
@@ -34,8 +43,12 @@ def connected(address: str | None) -> Iterator[None]:
         raise ExecutorError(
             "running trials on Ray needs the extra ray: pip install 'weightbench[ray]'"
         ) from None
+    if Version(ray.__version__) < _ASKS_FOR_A_TOKEN:
+        raise ExecutorError(
+            f"this is Ray {ray.__version__}, which anybody who reaches its ports can use; install "
+            f"{_ASKS_FOR_A_TOKEN} or newer: pip install 'weightbench[ray]'"
+        )
     os.environ.setdefault("RAY_TMPDIR", short_folder(_SESSION))
-    address = address or os.environ.get("RAY_ADDRESS")
     try:
         _knock(address or "")
         ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from weightbench.errors import MergeError
-from weightbench.records.schema import Cost, Record
+from weightbench.records.loading import Damage
+from weightbench.records.schema import Cost, Record, Trial
 from weightbench.records.store import Store
+from weightbench.records.weights import Weights
+
+# What no two runs or machines share; whatever else a training says is a result.
+_OF_A_MACHINE = {"phases", "peak_bytes"}
+_EXACT = 1e-9  # shares of whole numbers, which are the same but for the last bit
+_SUMMARY = 1e-3  # of sums over all examples, rounded to four digits
 
 
 @dataclasses.dataclass(frozen=True)
 class Merged:
-    """How many records and costs came to the merged store, and how many it has now."""
+    """What came to the merged store.
+
+    Attributes:
+        records_added: how many came.
+        costs_added: likewise.
+        records: how many it has now.
+        doubtful: costs of one trial whose operations differ, though they are counted alike on every
+            machine; the first of them was taken.
+    """
 
     records_added: int
     costs_added: int
     records: int
+    doubtful: tuple[str, ...] = ()
 
 
 def merge(sources: Sequence[Store], out: Store) -> Merged:
@@ -27,24 +48,23 @@ def merge(sources: Sequence[Store], out: Store) -> Merged:
     stopped goes on when it is started again.
 
     Raises:
-        MergeError: a file is damaged, or two stores hold different results of one trial.
-        StoreError: there is no such store, or the disk refuses.
+        MergeError: a file is damaged or of a newer version, or two stores hold different results of
+            one trial.
+        StoreError: there is no such store, it is no folder of records, or the disk refuses.
     """
-    stores = [*([out] if out.root.is_dir() else []), *sources]
-    damaged = [str(damage) for store in stores for damage in store.audit()]
-    if damaged:
-        raise MergeError(
-            f"nothing was merged, for there are damaged files, which weightbench doctor RUNS "
-            f"--repair sets aside: {'; '.join(damaged)}"
-        )
+    stores = [*([out] if out.is_begun else []), *sources]
+    _refuse_damage([damage for store in stores for damage in store.audit()])
     records: dict[str, tuple[Store, Record]] = {}
     costs: dict[str, tuple[Store, Cost]] = {}
+    doubtful: dict[str, None] = {}
     for store in stores:
         for record in store.records()[0]:
             key = record.trial.key
             records[key] = _one_of(records.get(key), (store, record))
         for cost in store.costs()[0]:
-            costs.setdefault(cost.trial.key, (store, cost))
+            first, known = costs.setdefault(cost.trial.key, (store, cost))
+            if not _alike(known.flop_ratio, cost.flop_ratio):
+                doubtful[_disagreement(first.root, store.root, cost.trial)] = None
     new_records = [(store, record) for store, record in records.values() if store is not out]
     new_costs = [cost for store, cost in costs.values() if store is not out]
     out.create()
@@ -55,7 +75,22 @@ def merge(sources: Sequence[Store], out: Store) -> Merged:
             out.put(record, store.predictions(record), store.weights(record))
     for cost in new_costs:
         out.put_cost(cost)
-    return Merged(len(new_records), len(new_costs), len(records))
+    return Merged(len(new_records), len(new_costs), len(records), tuple(doubtful))
+
+
+def _refuse_damage(found: Sequence[Damage]) -> None:
+    damaged = [str(damage) for damage in found if not damage.newer]
+    newer = [str(damage) for damage in found if damage.newer]
+    if damaged:
+        raise MergeError(
+            f"nothing was merged, for there are damaged files, which weightbench doctor RUNS "
+            f"--repair sets aside: {'; '.join(damaged)}"
+        )
+    if newer:
+        raise MergeError(
+            f"nothing was merged, for a newer version of weightbench is needed to read "
+            f"{len(newer)} files: {newer[0]}"
+        )
 
 
 def _one_of(
@@ -71,22 +106,60 @@ def _one_of(
     (store, one), (other_store, other) = before, after
     if not one.is_final:
         return after if other.is_final else before
-    if other.is_final and _result(one) != _result(other):
-        trial = one.trial
+    if other.is_final and (fields := _contradictions(before, after)):
         raise MergeError(
-            f"nothing was merged, for {store.root} and {other_store.root} disagree on "
-            f"{trial.weighter} on {trial.task}, seed {trial.seed} ({trial.key}): {_said(one)} and "
-            f"{_said(other)}; leave one of them out"
+            f"nothing was merged, for {_disagreement(store.root, other_store.root, one.trial)}: "
+            f"{_said(one)} and {_said(other)}; leave one of them out (different: {fields})"
         )
     return before
 
 
-def _result(record: Record) -> object:
-    """What must be equal wherever a trial is run; times and floats of the last bit are not."""
-    made = record.training
-    if made is None:
-        return record.status
-    return made.accuracy, made.selected_accuracy, made.predictions, made.checksums
+def _contradictions(before: tuple[Store, Record], after: tuple[Store, Record]) -> str:
+    """Names of what differs though it must be equal wherever a trial is run; empty if nothing."""
+    (store, one), (other_store, other) = before, after
+    if one.training is None or other.training is None:
+        return "status" if one.status != other.status else ""
+    first, second = (t.model_dump(exclude=_OF_A_MACHINE) for t in (one.training, other.training))
+    names = [
+        name
+        for name in first
+        if not _alike(first[name], second[name], _SUMMARY if name == "weights" else _EXACT)
+    ]
+    kept, others = store.weights(one), other_store.weights(other)
+    if kept is not None and others is not None and not _same_weights(kept, others):
+        names.append("weights of examples")
+    return ", ".join(names)
+
+
+def _alike(one: Any, other: Any, rounding: float = _EXACT) -> bool:
+    """Equal; floats but for what processors round differently."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=rounding, abs_tol=rounding)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(one[k], other[k], rounding) for k in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        pairs = zip(one, other, strict=False)
+        return len(one) == len(other) and all(_alike(*pair, rounding) for pair in pairs)
+    return bool(one == other)
+
+
+def _same_weights(one: Weights, other: Weights) -> bool:
+    """They are kept in half precision, three digits of each."""
+    one_history, other_history = ([s.model_dump() for s in made.history] for made in (one, other))
+    return (
+        np.array_equal(one.label, other.label)
+        and np.array_equal(one.clean, other.clean)
+        and one.weight.shape == other.weight.shape
+        and np.allclose(one.weight, other.weight, rtol=5e-3, atol=5e-3, equal_nan=True)
+        and _alike(one_history, other_history, _SUMMARY)
+    )
+
+
+def _disagreement(root: Path, other_root: Path, trial: Trial) -> str:
+    return (
+        f"{root} and {other_root} disagree on {trial.weighter} on {trial.task}, seed {trial.seed} "
+        f"({trial.key})"
+    )
 
 
 def _said(record: Record) -> str:

@@ -10,10 +10,11 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import from_json, to_json
 
 from weightbench._version import ENGINE
-from weightbench.errors import RecordError
+from weightbench.errors import NewerRecord, RecordError
 from weightbench.records.strict import StrictModel, first_mistake
 
 SCHEMA: Final = 2
+_NO_SCHEMA = 1000  # a number from here on is damage and no newer version
 M = TypeVar("M", bound=BaseModel)
 Status = Literal["ok", "error", "timeout", "oom", "diverged", "skipped"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -211,6 +212,7 @@ def read_record(text: str | bytes) -> Record:
     """The record written in ``text``, JSON.
 
     Raises:
+        NewerRecord: a newer version of weightbench wrote it.
         RecordError: it is none; one line says what is wrong first.
     """
     return _read(Record, text)
@@ -220,6 +222,7 @@ def read_cost(text: str | bytes) -> Cost:
     """The cost record written in ``text``, JSON.
 
     Raises:
+        NewerRecord: a newer version of weightbench wrote it.
         RecordError: it is none.
     """
     return _read(Cost, text)
@@ -243,16 +246,20 @@ def _upgraded(fields: Any) -> Any:
     """What a file holds in the form of today's schema.
 
     Raises:
-        RecordError: it was written in a schema that is not known here.
+        NewerRecord: it was written by a newer version.
+        RecordError: it was written in a schema that there never was.
     """
     if not isinstance(fields, dict):
         return fields
     version = fields.get("schema_version", SCHEMA)
     if type(version) is int and version in _UPGRADES:
         return _UPGRADES[version](fields)
-    newer = type(version) is int and version > SCHEMA
-    made = "made by a newer version of weightbench, " if newer else ""
-    raise RecordError(f"schema_version: {made}{version!r}; this version reads 1 to {SCHEMA}")
+    known = f"this version reads 1 to {SCHEMA}"
+    if type(version) is int and SCHEMA < version < _NO_SCHEMA:
+        raise NewerRecord(
+            f"schema_version: made by a newer version of weightbench, {version}; {known}"
+        )
+    raise RecordError(f"schema_version: {version!r}; {known}")
 
 
 def _from_schema_2(fields: dict[str, Any]) -> dict[str, Any]:

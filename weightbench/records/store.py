@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
-import gc
 import hashlib
 import io
 import os
-import time
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from weightbench.errors import RecordError, StoreError
-from weightbench.files import replacing
+from weightbench.errors import NewerRecord, RecordError, StoreError
+from weightbench.files import move_aside, read_regular, replacing
+from weightbench.records import layout
+from weightbench.records.loading import Damage, load
 from weightbench.records.schema import Cost, Record, Trial, read_cost, read_record, write
 from weightbench.records.weights import Weights
 
-T = TypeVar("T", Record, Cost)
-_AT_WORK = 60.0  # seconds within which a writer finishes what it started
+_LARGEST = 2**30  # bytes of an archive of arrays
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_ARRAYS = ("predictions", "weights")
 Predictions = dict[str, NDArray[np.int64]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Damage:
-    """A file that is not what it should be, and why."""
-
-    path: Path
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
 
 
 def pack(predictions: Predictions) -> bytes:
@@ -62,23 +48,39 @@ class Store:
     """Records, predictions, weights and costs under ``root``; files are named by trial key.
 
     ``unfinished/`` holds the states of trainings that were stopped, until their record is there.
+    :mod:`weightbench.records.layout` says how such a folder is known and what in it is touched.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is anything at its place."""
+        return os.path.lexists(self.root) and not (
+            self.root.is_dir() and layout.is_empty(self.root)
+        )
+
     def create(self) -> None:
         """Make the folders and see that they can be written.
 
         Raises:
-            StoreError: they cannot.
+            StoreError: they cannot, or ``root`` is full of something else.
         """
         with self._writing(self.root):
-            for name in ("records", "predictions", "weights", "costs"):
-                (self.root / name).mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe-{os.getpid()}"
-            probe.write_bytes(b"weightbench")
-            probe.unlink()
+            self.root.mkdir(parents=True, exist_ok=True)
+            if not (layout.may_become_store(self.root) or layout.is_store(self.root)):
+                raise StoreError(
+                    f"{self.root} is not empty, and no folder of records; nothing in it was "
+                    "changed: name a new folder, an empty one or one that weightbench made"
+                )
+            if not layout.is_marked(self.root):
+                with replacing(self.root / layout.MARKER, lasting=False) as file:
+                    file.write(layout.marker())
+            for name in layout.KINDS:
+                layout.own_folder(self.root, name).mkdir(exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root, prefix=".probe-") as probe:
+                probe.write(b"weightbench")
 
     def put(
         self,
@@ -89,8 +91,10 @@ class Store:
         """Keep a record; what lies beside it first, so that no record is without its predictions.
 
         Raises:
-            StoreError: the disk refuses; what was there before is as it was.
+            StoreError: the disk refuses, or a newer version's record is there; what was there
+                before is as it was.
         """
+        self._spare_newer("records", record.trial, read_record)
         if predictions is not None:
             self._write(self._path("predictions", record.trial), pack(predictions))
         if weights is not None:
@@ -101,15 +105,20 @@ class Store:
 
     @property
     def unfinished(self) -> Path:
-        """The folder of trainings that were stopped."""
-        return self.root / "unfinished"
+        """The folder of trainings that were stopped.
+
+        Raises:
+            StoreError: a link has its name.
+        """
+        return layout.own_folder(self.root, "unfinished")
 
     def put_cost(self, cost: Cost) -> None:
         """Keep a cost record.
 
         Raises:
-            StoreError: the disk refuses.
+            StoreError: the disk refuses, or a newer version's is there.
         """
+        self._spare_newer("costs", cost.trial, read_cost)
         self._write(self._path("costs", cost.trial), write(cost))
 
     def records(self) -> tuple[list[Record], list[Damage]]:
@@ -118,7 +127,8 @@ class Store:
         Raises:
             StoreError: there is no such folder.
         """
-        return self._load("records", read_record)
+        self._check_there()
+        return load(self.root, "records", read_record)
 
     def costs(self) -> tuple[list[Cost], list[Damage]]:
         """All cost records that hold, and the files that do not.
@@ -126,7 +136,8 @@ class Store:
         Raises:
             StoreError: there is no such folder.
         """
-        return self._load("costs", read_cost)
+        self._check_there()
+        return load(self.root, "costs", read_cost)
 
     def predictions(self, record: Record) -> Predictions:
         """The predictions kept beside ``record``.
@@ -137,7 +148,7 @@ class Store:
         path = self._path("predictions", record.trial)
         try:
             # From memory: of a damaged archive, NumPy leaves the file open.
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            with np.load(io.BytesIO(read_regular(path, _LARGEST)), allow_pickle=False) as archive:
                 found = {name: archive[name].astype(np.int64) for name in archive.files}
         except Exception as error:
             raise RecordError(f"{path} cannot be read: {error}") from error
@@ -153,7 +164,9 @@ class Store:
         """
         path = self._path("weights", record.trial)
         try:
-            return Weights.unpack(path.read_bytes()) if path.exists() else None
+            if not os.path.lexists(path):
+                return None
+            return Weights.unpack(read_regular(path, _LARGEST))
         except Exception as error:
             raise RecordError(f"{path} cannot be read: {error}") from error
 
@@ -161,8 +174,10 @@ class Store:
         """Every file that does not hold; predictions are read and compared, weights read.
 
         Raises:
-            StoreError: there is no such folder.
+            StoreError: there is no such folder, or it is none of records.
         """
+        self._check_there()
+        layout.check_is_store(self.root)
         records, damaged = self.records()
         _, damaged_costs = self.costs()
         for record in records:
@@ -181,60 +196,76 @@ class Store:
                 read(record)
             except RecordError as error:
                 yield Damage(self._path(what, record.trial), str(error))
+        predictions = self._path("predictions", record.trial)
+        if predictions.is_dir():  # they could not be written again
+            yield Damage(predictions, "it is a folder")
 
     def leftovers(self) -> list[Path]:
         """Files that no record needs: half-written ones, and what was to lie beside a record.
 
         Younger ones than a minute may belong to a writer at work and are not counted.
+
+        Raises:
+            StoreError: it is no folder of records.
         """
-        halves = [path for path in self.root.rglob(".*") if path.is_file()]
-        known = _stems(self.root / "records", ".json")
+        layout.check_is_store(self.root)
+        known = layout.stems(self.root, "records")
         lonely = [
             self.root / kind / f"{stem}.npz"
-            for kind in _ARRAYS
-            for stem in sorted(_stems(self.root / kind, ".npz") - known)
+            for kind in layout.ARRAYS
+            for stem in sorted(layout.stems(self.root, kind) - known)
         ]
-        recent = time.time() - _AT_WORK
-        return [path for path in sorted(halves) + lonely if path.stat().st_mtime < recent]
+        return [*layout.half_written(self.root), *filter(layout.is_old, lonely)]
+
+    def clear(self, leftover: Path) -> None:
+        """Delete a half-written file; what is whole is moved to ``damaged/``.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        if leftover.parent.name in layout.ARRAYS and not leftover.name.startswith("."):
+            self.set_aside(Damage(leftover, "no record needs it"))
+            return
+        with self._writing(leftover):
+            leftover.unlink(missing_ok=True)
 
     def set_aside(self, damage: Damage) -> Path:
         """Move a damaged file to ``damaged/``, so that its trial can run again; nothing is deleted.
 
         Raises:
-            StoreError: it cannot be moved.
+            StoreError: it cannot be moved, or is no damage but a newer version's.
         """
-        folder = self.root / "damaged"
-        name = f"{damage.path.parent.name}-{damage.path.name}"
+        if damage.newer:
+            raise StoreError(f"{damage} is left where it is")
+        folder = layout.own_folder(self.root, "damaged")
+        target = folder / f"{damage.path.parent.name}-{damage.path.name}"
         with self._writing(folder):
             folder.mkdir(exist_ok=True)
-            taken = sum(path.name.startswith(name) for path in folder.iterdir())
-            target = folder / (f"{name}.{taken}" if taken else name)
             with contextlib.suppress(FileNotFoundError):  # another evaluation was quicker
-                damage.path.replace(target)
+                return move_aside(damage.path, target)
         return target
 
     def _path(self, folder: str, trial: Trial) -> Path:
-        return self.root / folder / f"{trial.key}.{'npz' if folder in _ARRAYS else 'json'}"
+        suffix = "npz" if folder in layout.ARRAYS else "json"
+        return layout.own_folder(self.root, folder) / f"{trial.key}.{suffix}"
 
-    def _load(self, folder: str, read: Callable[[bytes], T]) -> tuple[list[T], list[Damage]]:
+    def _check_there(self) -> None:
         if not self.root.is_dir():
             raise StoreError(f"there are no records at {self.root}: no such folder")
-        good: list[T] = []
-        bad: list[Damage] = []
-        stems = sorted(_stems(self.root / folder, ".json"))
-        # Listed after the records: a writer at work puts predictions first.
-        predicted = _stems(self.root / "predictions", ".npz")
-        with _collecting_no_garbage():
-            for stem in stems:
-                path = f"{self.root}/{folder}/{stem}.json"
-                try:
-                    with open(path, "rb") as file:  # noqa: PTH123 - paths cost more than reading
-                        made = read(file.read())
-                    _check(made, stem, predicted)
-                    good.append(made)
-                except (RecordError, OSError) as error:
-                    bad.append(Damage(Path(path), str(error)))
-        return good, bad
+
+    def _spare_newer(self, folder: str, trial: Trial, read: Callable[[bytes], object]) -> None:
+        """Refuse to write over what a newer version of weightbench wrote.
+
+        Raises:
+            StoreError: that is what is there.
+        """
+        path = self._path(folder, trial)
+        try:
+            read(read_regular(path, layout.LONGEST))
+        except NewerRecord as error:
+            raise StoreError(f"cannot write {path}: {error}") from None
+        except RecordError:
+            return
 
     def _write(self, path: Path, content: bytes) -> None:
         with self._writing(path), replacing(path) as file:
@@ -250,32 +281,3 @@ class Store:
                 f"cannot write {path}: {error.strerror}; finished trials are kept, and the same "
                 f"command goes on once {mend}"
             ) from error
-
-
-def _check(made: Record | Cost, stem: str, predicted: set[str]) -> None:
-    """That a file is named after its trial, and that predictions lie beside a record."""
-    key = made.trial.key
-    if stem != key:
-        raise RecordError(f"it is named after another trial than the one it holds ({key})")
-    if isinstance(made, Record) and made.training and key not in predicted:
-        raise RecordError("its predictions are missing")
-
-
-def _stems(folder: Path, suffix: str) -> set[str]:
-    """Names in ``folder`` that end in ``suffix``, without it and without hidden ones."""
-    if not folder.is_dir():
-        return set()
-    names = [name for name in os.listdir(folder) if name.endswith(suffix)]  # noqa: PTH208
-    return {name.removesuffix(suffix) for name in names if not name.startswith(".")}
-
-
-@contextlib.contextmanager
-def _collecting_no_garbage() -> Iterator[None]:
-    """Records make no cycles; looking for some takes a third of the time to read many."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()

@@ -12,6 +12,7 @@ import functools
 import importlib
 import importlib.metadata
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -35,21 +36,47 @@ class Registry(Generic[T]):
         self._found: dict[str, T] = {}
 
     @functools.cached_property
+    def _claims(self) -> dict[str, list[importlib.metadata.EntryPoint]]:
+        """Every entry point by its name, the built-in one first."""
+        claims: dict[str, list[importlib.metadata.EntryPoint]] = {}
+        for point in importlib.metadata.entry_points(group=f"weightbench.{self.kind}s"):
+            claims.setdefault(point.name, []).append(point)
+        return {
+            name: sorted(points, key=lambda point: (not _is_own(point), _package_of(point)))
+            for name, points in claims.items()
+        }
+
+    @functools.cached_property
     def _doors(self) -> dict[str, importlib.metadata.EntryPoint]:
-        group = importlib.metadata.entry_points(group=f"weightbench.{self.kind}s")
-        # Of two with one name the built-in one counts, whoever was found first.
-        return {point.name: point for point in sorted(group, key=_is_own)}
+        return {name: points[0] for name, points in self._claims.items()}
+
+    def clashes(self) -> dict[str, str]:
+        """Names that several packages bring, with what becomes of it in words; imports nothing."""
+        found = {}
+        for name, (first, *others) in sorted(self._claims.items()):
+            if others:
+                packages = " and ".join(map(_package_of, others))
+                found[name] = (
+                    f"{packages} may not bring a {self.kind} {name!r}, which comes with weightbench"
+                    if _is_own(first)
+                    else f"{_package_of(first)} and {packages} both bring a {self.kind} {name!r}: "
+                    "uninstall one of them"
+                )
+        return found
 
     def add(self, name: str, thing: T) -> None:
         """Register ``thing`` under ``name``.
 
         Raises:
-            BadSpec: the name is not lower-case words joined by hyphens, or is taken.
+            BadSpec: the name is not lower-case words joined by hyphens, is taken, or is that of
+                a built-in and somebody else registers it.
         """
         if not _ID.fullmatch(name):
             raise BadSpec(
                 f"{name!r} cannot name a {self.kind}: use lower-case words joined by hyphens"
             )
+        if self.built_in(name) and not _is_being_imported(self._doors[name].module):
+            raise BadSpec(f"the {self.kind} {name!r} comes with weightbench; choose another name")
         if name in self._found:
             raise BadSpec(f"a {self.kind} named {name!r} is registered already")
         self._found[name] = thing
@@ -67,7 +94,8 @@ class Registry(Generic[T]):
 
         Raises:
             UnknownName: there is none; the message suggests the nearest names.
-            BadSpec: its entry point cannot be imported or does not register it.
+            BadSpec: its entry point cannot be imported or does not register it, or several packages
+                claim the name.
         """
         if name not in self._found and name in self._doors:
             self._open(name)
@@ -77,6 +105,8 @@ class Registry(Generic[T]):
 
     def _open(self, name: str) -> None:
         point = self._doors[name]
+        if not _is_own(point) and (clash := self.clashes().get(name)):
+            raise BadSpec(clash)
         try:
             point.load()
         except Exception as error:
@@ -96,8 +126,19 @@ class Registry(Generic[T]):
 
 
 def _is_own(point: importlib.metadata.EntryPoint) -> bool:
-    """Whether the distribution that an entry point belongs to is weightbench itself."""
-    return point.dist is not None and point.dist.name == "weightbench"
+    """Whether an entry point belongs to the distribution weightbench and names a module of it."""
+    inside = point.module.partition(".")[0] == "weightbench"
+    return inside and point.dist is not None and point.dist.name == "weightbench"
+
+
+def _package_of(point: importlib.metadata.EntryPoint) -> str:
+    return f"{point.dist.name} ({point.value})" if point.dist else point.value
+
+
+def _is_being_imported(module: str) -> bool:
+    """Whether the code of ``module`` runs just now, for the first time."""
+    spec = getattr(sys.modules.get(module), "__spec__", None)
+    return bool(getattr(spec, "_initializing", False))
 
 
 class Registered(NamedTuple):
