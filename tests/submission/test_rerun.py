@@ -8,11 +8,10 @@ import pytest
 
 from tests.submission.made import Folder
 from weightbench.errors import SubmissionError
-from weightbench.evaluation import PRELOAD
-from weightbench.execution import Limits, Local
+from weightbench.execution import Limits
 from weightbench.submission.verifying import verify
 
-HERE = Local(Limits(workers=1, seconds=60.0, memory=4 * 2**30), preload=PRELOAD)
+HERE = Limits(workers=1, seconds=60.0, memory=4 * 2**30)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and signals")
 
 
@@ -32,7 +31,7 @@ def refused(folder: Folder, says: str, seconds: float = 60.0) -> None:
     evidence = folder.path.with_name("mine.evidence.json")
     evidence.unlink()
     with pytest.raises(SubmissionError, match=says):
-        verify(folder.path, 1, Local(Limits(1, seconds, 4 * 2**30), preload=PRELOAD))
+        verify(folder.path, 1, Limits(1, seconds, 4 * 2**30))
     assert not evidence.exists()
 
 
