@@ -310,8 +310,8 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     ),
     "two versions": (trial(engine=7), "more than one version of weightbench"),
     "two commits": (made_with(commit="ab" * 20), "made at more than one commit"),
-    "replayed records": (copied, "example for example, what uniform does"),
-    "submitted twice": (neighbour, "example for example, what mine.py:Mine does"),
+    "replayed records": (copied, "2 of 2 trials predict what uniform does, but for 0 of"),
+    "submitted twice": (neighbour, "its source does what that of mine.py:Mine does"),
     "a missing trial": (missing_trial, "1 of 2 trials of tiny-submissions are missing"),
     "a record twice": (
         lambda f: f.records(lambda rs: rs.append(dict(rs[0]))), "there twice",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weightbench.records.schema import Provenance, Record, Training
 from weightbench.records.store import Predictions
 from weightbench.submission.safe import refuse
 
+UPWARD, _BOTH = 0.025, 0.01  # how often honest claims are refused elsewhere, for each quantity
+DEVIATION, _OF_OTHERS = 0.12, 0.05
 LEAST = 6  # trials to train again on another machine, where differences are judged by their spread
 
 # What no machine moves; the times of phases and the bytes of a GPU are shown nowhere.
@@ -68,9 +70,14 @@ class Difference:
 
     def is_beyond_chance(self, reruns: int, level: float) -> bool:
         """Whether the mean is above 0 by Student's t test at ``level``, one-sided."""
-        from scipy.stats import t
+        return self.mean > limit(reruns, level) * self.error
 
-        return self.mean > float(t.ppf(1 - level, max(reruns - 1, 1))) * self.error
+
+def limit(reruns: int, level: float) -> float:
+    """How many standard errors a mean over ``reruns`` may be above 0, at ``level``, one-sided."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(reruns - 1, 1), 1 - level))
 
 
 def is_same_machine(record: Record, here: Provenance) -> bool:
@@ -131,7 +138,7 @@ def refuse_a_trend(pairs: Sequence[Pair]) -> Difference:
     Raises:
         SubmissionError: claims lie elsewhere than what came out, beyond chance.
     """
-    for name, (quantity, level, sides) in _QUANTITIES.items():
+    for name, (quantity, most, sides) in _QUANTITIES.items():
         values = [
             (one - other, _least(pair))
             for pair in pairs
@@ -140,22 +147,34 @@ def refuse_a_trend(pairs: Sequence[Pair]) -> Difference:
         ]
         if not values:
             continue
-        found = _difference(values)
+        found, level = _difference(values, most), UPWARD if len(sides) == 1 else _BOTH / 2
         if any(found.times(side).is_beyond_chance(len(values), level) for side in sides):
             refuse(
                 f"over {len(values)} trials trained again, the {name} claimed differs by "
                 f"{found.mean:+.4f} on average, with a standard error of {found.error:.4f}: more "
                 "than rounding on another machine does"
             )
-    return _difference([(pair.difference, _least(pair)) for pair in pairs])
+    return _difference([(pair.difference, _least(pair)) for pair in pairs], DEVIATION)
 
 
-def _difference(values: Sequence[tuple[float, float]]) -> Difference:
-    """Of differences, each with the least that can be seen of one; no deviation is below that."""
+def _difference(values: Sequence[tuple[float, float]], most: float) -> Difference:
+    """Of differences, each with the least that can be seen of one, no deviation is below that.
+
+    Nor is one above ``most``: who alters a few trials by much would widen the error as well.
+    """
     differences, least = zip(*values, strict=True)
-    spread = float(np.std(differences, ddof=1)) if len(values) > 1 else math.inf
-    deviation = max(spread, float(np.mean(least)))
-    return Difference(float(np.mean(differences)), deviation / math.sqrt(len(values)))
+    error = standard_error(np.array(differences)[None], float(np.mean(least)), most)
+    return Difference(float(np.mean(differences)), float(error[0]))
+
+
+def standard_error(
+    differences: NDArray[np.float64], least: float, most: float
+) -> NDArray[np.float64]:
+    """Of means over the last axis, from a deviation between ``least`` and ``most``."""
+    n = differences.shape[-1]
+    spread = differences.std(axis=-1, ddof=1) if n > 1 else np.full(len(differences), most)
+    error: NDArray[np.float64] = np.clip(spread, least, max(least, most)) / np.sqrt(n)
+    return error
 
 
 def _least(pair: Pair) -> float:
@@ -181,12 +200,12 @@ def _of_weights(name: str) -> Callable[[Training, float], float | None]:
     return lambda training, _: getattr(training.weights, name, None)
 
 
-# Each with how often honest claims are refused for it, and to which sides.
+# Each with the most that one trial deviates by between machines, and the sides that are looked at.
 _QUANTITIES: dict[str, tuple[Callable[[Training, float], float | None], float, Sequence[int]]] = {
-    "skill": (lambda training, gap: training.accuracy / gap, 0.025, [1]),
-    "skill of the selected network": (lambda t, gap: t.selected_accuracy / gap, 0.025, [1]),
-    "mean of the curve": (_curve, 0.005, [1, -1]),
-    "AUROC of the weights": (_of_weights("auroc"), 0.005, [1, -1]),
-    "effective size": (_of_weights("effective"), 0.005, [1, -1]),
-    "share of zero weights": (_of_weights("zero"), 0.005, [1, -1]),
+    "skill": (lambda training, gap: training.accuracy / gap, DEVIATION, [1]),
+    "skill of the selected network": (lambda t, gap: t.selected_accuracy / gap, DEVIATION, [1]),
+    "mean of the curve": (_curve, _OF_OTHERS, [1, -1]),
+    "AUROC of the weights": (_of_weights("auroc"), _OF_OTHERS, [1, -1]),
+    "effective size": (_of_weights("effective"), _OF_OTHERS, [1, -1]),
+    "share of zero weights": (_of_weights("zero"), _OF_OTHERS, [1, -1]),
 }

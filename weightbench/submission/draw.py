@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
-SCALE = 0.3  # of skill beyond the least claimed, at which a trial counts for two
+SCALE = 0.2  # of skill beyond the least claimed, at which a trial counts for two
 _DRAWS = 20_000  # of the chance of being caught, which has an error of .003 then
 
 

@@ -18,6 +18,7 @@ from weightbench.registry import SUITES, WRAPPERS
 from weightbench.scoring import Anchor, published_anchors
 from weightbench.spec import parse_spec
 from weightbench.submission.manifest import SOURCE, Manifest
+from weightbench.submission.possible import refuse_the_impossible
 from weightbench.submission.reading import Submission
 from weightbench.submission.safe import refuse
 from weightbench.training.task import Task, make_task
@@ -52,6 +53,7 @@ def examine(submission: Submission) -> list[str]:
         for record in submission.records:
             if record.trial.task == name and record.training:
                 _rescore(record, submission.predictions[record.trial.key], task)
+    refuse_the_impossible(submission.records, submission.costs)
     return missing
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -54,8 +55,9 @@ def built_in_codes() -> Iterator[tuple[str, Code]]:
             continue
         try:
             cls = WEIGHTERS.get(name).cls
-            yield name, Code(inspect.getsource(inspect.getmodule(cls)), cls.__name__, checksum(cls))
-        except (WeightbenchError, OSError, TypeError):
+            text = inspect.getsource(sys.modules[cls.__module__])
+            yield name, Code(text, cls.__name__, checksum(cls))
+        except (WeightbenchError, OSError, KeyError):
             continue  # it has no source at hand that anybody could have copied from here
 
 
