@@ -13,7 +13,7 @@ from weightbench.records.store import Predictions
 from weightbench.submission.safe import refuse
 
 UPWARD, _BOTH = 0.025, 0.01  # how often honest claims are refused elsewhere, for each quantity
-DEVIATION, _OF_OTHERS = 0.12, 0.05
+DEVIATION, _OF_OTHERS = 0.12, 0.05  # of a trial; docs/submit.md says what was measured
 LEAST = 6  # trials to train again on another machine, where differences are judged by their spread
 
 # What no machine moves; the times of phases and the bytes of a GPU are shown nowhere.
