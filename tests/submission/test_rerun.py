@@ -191,7 +191,7 @@ def test_a_trial_that_takes_all_memory_is_stopped(folder: Folder) -> None:
 
 
 def test_a_submission_that_lies_where_trainings_read_is_not_trained(folder: Folder) -> None:
-    inside = Path("weightbench", "nobodys", "mine")
+    inside = Path("tests", "plugins", "nobodys", "mine")
     shutil.copytree(folder.path, inside)
     try:
         with pytest.raises(SubmissionError, match="which trainings read; move it elsewhere"):

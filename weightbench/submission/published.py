@@ -14,7 +14,7 @@ from weightbench.errors import SubmissionError
 from weightbench.records.schema import Cost, Record
 from weightbench.report.cells import plain
 from weightbench.submission.badges import BADGES, Badge
-from weightbench.submission.manifest import LIMITS, MANIFEST, SOURCE, Evidence, Reproduction
+from weightbench.submission.manifest import LIMITS, RECORDS, SOURCE, Evidence, Reproduction
 from weightbench.submission.reading import Submission, read
 from weightbench.submission.safe import content_of, json_of, model_of
 
@@ -168,6 +168,6 @@ def evidence_of(submission: Submission, folder: Path) -> Evidence | None:
     path = evidence_path(folder)
     if not path.exists():
         return None
-    fields = json_of(content_of(path, LIMITS[MANIFEST]), path.name)
+    fields = json_of(content_of(path, LIMITS[RECORDS]), path.name)
     evidence = model_of(Evidence, fields, path.name)
     return evidence if evidence.submission == submission.digest else None
