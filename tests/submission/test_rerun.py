@@ -212,10 +212,10 @@ def test_what_another_machine_made_is_said_to_be(folder: Folder) -> None:
 
 @pytest.mark.parametrize("name", ["weights", "select_curve"])
 def test_a_lie_about_weights_or_curves_is_found(folder: Folder, name: str) -> None:
-    def lie(training: dict[str, Any]) -> None:
+    def lie(training: dict[str, Any]) -> object:
         curve = [[step, 1.0] for step, _ in training["select_curve"]]
         weights = {**training["weights"], "auroc": 1.0}
-        training.update({name: {"weights": weights, "select_curve": curve}[name]})
+        return training.update({name: {"weights": weights, "select_curve": curve}[name]})
 
     folder.records(lambda records: [lie(record["training"]) for record in records])
     refused(folder, f"the record says another {name} than training again gives")
