@@ -4,12 +4,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help evaluate test golden mutants bench gpu site cifar
+.PHONY: help evaluate test golden forging mutants bench gpu site cifar
 
 help:
 	@echo "make evaluate   train the built-in methods on embedded data and print the leaderboard"
 	@echo "make test       format, lint, types, the house and tests"
 	@echo "make golden     every published trial again, bit for bit"
+	@echo "make forging    what is left to gain by altering trials of a submission"
 	@echo "make mutants    wrong edits of the engine that no test notices; goes on where it was stopped"
 	@echo "make bench      what things cost: ratios, measured side by side"
 	@echo "make gpu        tests and ratios that need a GPU"
@@ -30,6 +31,10 @@ test: $(BIN)/ready
 # two minutes for the embedded data, three hours on two cores with MNIST. ARGS="-k digits49" is a part.
 golden: $(BIN)/ready
 	GOLDEN=all $(BIN)/pytest -n auto -p no:benchmark tests/golden $(ARGS)
+
+# What a forger who sees all but the draw of re-runs gains; docs/submit.md has the figures. A minute.
+forging: $(BIN)/ready
+	$(BIN)/python -m tests.submission.forging
 
 # ARGS="scoring --seconds 600" is a slice of one target; tests/mutants/targets.py has them all.
 mutants: $(BIN)/ready

@@ -38,7 +38,11 @@ TARGETS = {
     ),
     "corruption": Target(("weightbench/data/corruption.py",), ("tests/data/test_corruption.py",)),
     "examining": Target(
-        ("weightbench/submission/examining.py", "weightbench/submission/verifying.py"),
+        (
+            "weightbench/submission/examining.py",
+            "weightbench/submission/possible.py",
+            "weightbench/submission/verifying.py",
+        ),
         (
             "tests/submission/test_copies.py",
             "tests/submission/test_hostile.py",
@@ -46,8 +50,8 @@ TARGETS = {
         ),
     ),
     "rerun": Target(
-        ("weightbench/submission/rerun.py",),
-        ("tests/submission/test_rerun.py", "tests/submission/test_tolerance.py"),
+        ("weightbench/submission/rerun.py", "weightbench/submission/comparing.py"),
+        ("tests/submission/test_rerun.py", "tests/submission/test_comparing.py"),
         ("tests/submission/test_rerun.py::test_one_that_ends_the_process_is_told",),
     ),
 }

@@ -91,6 +91,11 @@ class Folder:
             one["sha256"] = _seal(one)
         self.write("records.json", json.dumps(fields).encode())
 
+    def made(self) -> list[Any]:
+        """The records as they are now."""
+        records: list[Any] = json.loads((self / "records.json").read_text())["records"]
+        return records
+
     def first(self, edit: Callable[[Any], object]) -> None:
         """Edit the first record."""
         self.records(lambda records: edit(records[0]))

@@ -11,13 +11,17 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.shell import TINY
 from tests.submission.made import Folder, npy, train
 from weightbench.errors import SubmissionError
+from weightbench.records.schema import read_record
 from weightbench.records.store import Store
+from weightbench.records.store import checksum as predictions_checksum
 from weightbench.submission.verifying import verify
+from weightbench.training.task import make_task
 
 Edit = Callable[[Folder], object]
 
@@ -194,6 +198,62 @@ def capitals(f: Folder) -> None:
 
 
 MILLION = b'{"schema_version": 1, "costs": [], "records": [' + b"{}," * (10**6 - 1) + b"{}]}"
+
+
+def training(**changes: object) -> Edit:
+    """Set fields of every record's training."""
+    return lambda f: f.records(lambda rs: [r["training"].update(changes) for r in rs])
+
+
+def weights(**changes: object) -> Edit:
+    return lambda f: f.records(lambda rs: [r["training"]["weights"].update(changes) for r in rs])
+
+
+def everywhere(**changes: object) -> Edit:
+    """Set fields of every record's provenance."""
+    return lambda f: f.records(lambda rs: [r["provenance"].update(changes) for r in rs])
+
+
+def packages(**changes: str) -> Edit:
+    return lambda f: f.records(lambda rs: [r["provenance"]["packages"].update(changes) for r in rs])
+
+
+def finished(when: str) -> Edit:
+    return lambda f: f.first(lambda r: r.update(finished=when))
+
+
+def all_failed(f: Folder) -> None:
+    """There is nothing to score and nothing to train again."""
+    failure = {"status": "error", "reason": "it failed", "training": None}
+    f.records(lambda rs: [r.update(failure) for r in rs])
+    f.pack([])
+
+
+def another_engine(f: Folder) -> None:
+    f.records(lambda rs: [r["trial"].update(engine=7) for r in rs])
+    f.rekey()
+
+
+def copied_but_for_one(f: Folder) -> None:
+    """Uniform's predictions, one mistake of each trial put right."""
+    copied(f)
+    task, store = make_task(TINY), Store(f.path.parent.parent)
+    replayed = {r.trial.seed: store.predictions(r) for r in store.records()[0]}
+    keys = {r["trial"]["seed"]: read_record(json.dumps(r)).trial.key for r in f.made()}
+    members, changes = [], {}
+    for seed, found in replayed.items():
+        truth = task.data.labels[task.split(seed).test]
+        wrong = np.flatnonzero(found["last"] != truth)[:1]
+        found["last"][wrong] = truth[wrong]
+        accuracy = float((found["last"] == truth).mean())
+        changes[seed] = {"accuracy": accuracy, "predictions": predictions_checksum(found)}
+        for kind, classes in found.items():
+            content = npy(classes.astype("u1").tobytes(), len(classes))
+            members.append((f"{keys[seed]}.{kind}.npy", content))
+    f.records(lambda rs: [r["training"].update(changes[r["trial"]["seed"]]) for r in rs])
+    f.pack(members)
+
+
 ESC = "\x1b[2J\x1b[31mfirst place"
 HTML = "<script>alert(1)</script>"
 HOSTILE: dict[str, tuple[Edit, str]] = {
@@ -310,8 +370,44 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     ),
     "two versions": (trial(engine=7), "more than one version of weightbench"),
     "two commits": (made_with(commit="ab" * 20), "made at more than one commit"),
-    "replayed records": (copied, "example for example, what uniform does"),
-    "submitted twice": (neighbour, "example for example, what mine.py:Mine does"),
+    "replayed records": (copied, "2 of 2 trials predict what uniform does, but for 0 of"),
+    "replayed records but for one prediction": (
+        copied_but_for_one, "2 of 2 trials predict what uniform does, but for 2 of",
+    ),
+    "every trial failed": (all_failed, "every trial failed"),
+    # what cannot be
+    "another engine": (another_engine, "made with engine 7, whose numbers are not those of"),
+    "no torch": (everywhere(packages={"python": "3.11.7", "weightbench": "0.1.0", "numpy": "2.0"}),
+                 "made without torch"),
+    "a version that is none": (packages(torch="latest"), "torch 'latest', which is no version"),
+    "a Python of the future": (packages(python="4.0.1"), "made with another Python than 3"),
+    "a weightbench of the future": (packages(weightbench="99.0"), "newer than the one here"),
+    "a commit that is none": (everywhere(commit="HEAD"), "made at 'HEAD', which is no commit"),
+    "a short commit": (everywhere(commit="abc123"), "made at 'abc123', which is no commit"),
+    "changes to nothing": (everywhere(commit=None, dirty=True), "from changes to no checkout"),
+    "no machine": (everywhere(machine=" "), "made on no machine"),
+    "no threads": (everywhere(threads=0), "a number of threads that none has"),
+    "a million threads": (everywhere(threads=10**6), "a number of threads that none has"),
+    "finished tomorrow": (finished("2999-01-01T00:00:00+00:00"), "when it cannot have been"),
+    "finished long ago": (finished("1999-01-01T00:00:00+00:00"), "when it cannot have been"),
+    "a training of no time": (training(phases={"train": 0.0}), "does not take 0 s"),
+    "a training of centuries": (training(phases={"train": 1e12}), "does not take 1e+12 s"),
+    "a training without training": (training(phases={"rest": 1.0}), "does not have the phases"),
+    "no step": (training(steps=0), "a training has steps"),
+    "a curve that goes back": (
+        training(select_curve=[[9, 0.5], [8, 0.5]]), "the steps of the curve are not those",
+    ),
+    "a curve beyond the training": (
+        training(select_curve=[[10**6, 0.5]]), "the steps of the curve are not those",
+    ),
+    "a share of no examples": (training(select_curve=[[1, 0.12345]]), "is no share of the"),
+    "bytes of no GPU": (training(peak_bytes=10**9), "the bytes of a GPU are told"),
+    "weights of a later step": (weights(step=10**6), "of a step that was not taken"),
+    "weights of more classes": (weights(by_class=[1.0] * 50), "weights are told of 50 classes"),
+    "more that count than there are": (
+        weights(effective=0.9, zero=0.8), "more examples count than have a weight",
+    ),
+    "submitted twice": (neighbour, "its source does what that of mine.py:Mine does"),
     "a missing trial": (missing_trial, "1 of 2 trials of tiny-submissions are missing"),
     "a record twice": (
         lambda f: f.records(lambda rs: rs.append(dict(rs[0]))), "there twice",

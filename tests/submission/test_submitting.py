@@ -16,8 +16,7 @@ from weightbench.check import check_task, check_weighter
 from weightbench.cli import main
 from weightbench.commands.scaffold import scaffold
 from weightbench.errors import SubmissionError
-from weightbench.evaluation import PRELOAD
-from weightbench.execution import Limits, Local
+from weightbench.execution import Limits
 from weightbench.records.store import Store, checksum
 from weightbench.submission.bundling import bundle
 from weightbench.submission.published import published, rule_of
@@ -86,10 +85,12 @@ def test_badges_are_earned_and_lost(folder: Folder) -> None:
     assert evidence.badge == "re-scored"
     assert published(board).badges == {"mine.py:Mine": "re-scored"}
     assert published(board, "reproduced").records == ()
-    here = Local(Limits(workers=2, seconds=100.0, memory=2 * 2**30), preload=PRELOAD)
-    evidence, _ = verify(folder.path, rerun=2, executor=here)
+    here = Limits(workers=2, seconds=100.0, memory=2 * 2**30)
+    evidence, _ = verify(folder.path, rerun=2, limits=here)
     assert evidence.badge == "reproduced"
-    assert [(one.seed, one.identical) for one in evidence.reruns] == [(0, True), (1, True)]
+    assert evidence.reproduction is not None
+    reruns = evidence.reproduction.reruns
+    assert sorted((one.seed, one.identical) for one in reruns) == [(0, True), (1, True)]
     assert json.loads(path.read_text())["badge"] == "reproduced"
     assert len(published(board, "reproduced").records) == 2
     folder.manifest(lambda m: m.update(contact="somebody else"))

@@ -36,4 +36,4 @@ def submit(
 
     about = About(name, contact, paper, code)
     folder = bundle(weighter, Store(runs), about, suite, out)
-    click.echo(f"wrote {folder}\nnext:\n  weightbench verify {out / name} --rerun 3")
+    click.echo(f"wrote {folder}\nnext:\n  weightbench verify {out / name} --rerun 6")

@@ -33,20 +33,20 @@ def verify(folder: Path, rerun: int, workers: int, time_limit: float, out: Path 
     computed again, reproduced where K trials were trained again too. Evidence goes to a file; where
     anything is wrong, one line says what, and nothing is written.
     """
-    from weightbench.evaluation import PRELOAD
-    from weightbench.execution import Limits, Local, share_of_memory, warm_up
-
-    if rerun:
-        warm_up(PRELOAD)
+    from weightbench.execution import Limits, share_of_memory
+    from weightbench.submission.published import in_words
     from weightbench.submission.verifying import verify as verified
 
     limits = Limits(workers, time_limit, share_of_memory(workers))
-    evidence, path = verified(folder, rerun, Local(limits, preload=PRELOAD), out)
+    evidence, path = verified(folder, rerun, limits, out)
     for note in evidence.notes:
         click.echo(f"note: {note}")
-    for one in evidence.reruns:
-        same = "the same predictions" if one.identical else f"within {one.tolerance:.4f}"
+    found = evidence.reproduction
+    for one in found.reruns if found else []:
+        same = "the same predictions" if one.identical else "other predictions"
         click.echo(
             f"{one.task}, seed {one.seed}: {one.submitted:.4f}, again {one.again:.4f}, {same}"
         )
+    if found:
+        click.echo(in_words(found))
     click.echo(f"{folder.name}: {evidence.badge}; evidence in {path}")

@@ -18,12 +18,13 @@ from weightbench.submission.published import AuthorText, published
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """What boards are made from, the files that cannot be read, and today's data by task."""
+    """What boards are made from, how that was verified, what cannot be read, and today's data."""
 
     records: Sequence[Record]
     costs: Sequence[Cost]
     badges: Mapping[str, str]
     texts: Mapping[str, AuthorText]
+    verified: Mapping[str, str]
     damaged: tuple[str, ...]
     data: Mapping[str, str]
 
@@ -50,7 +51,7 @@ class Loaded:
         scored = board(records, self.costs, tasks, published_anchors(), self.data)
         shown = {row.weighter for row in scored.rows}
         badges = {weighter: badge for weighter, badge in self.badges.items() if weighter in shown}
-        notes = [*scored.notes, *["costs of submissions are as submitted"] * bool(badges)]
+        notes = [*scored.notes, *[f"{weighter}: {self.verified[weighter]}" for weighter in badges]]
         return dataclasses.replace(scored, badges=badges, notes=tuple(notes))
 
 
@@ -81,4 +82,4 @@ def load(
         from weightbench.evaluation.data_today import data_today  # loads torch
 
         data = data_today(record.trial.task for record in records)
-    return Loaded(records, costs, submitted.badges, submitted.texts, broken, data)
+    return Loaded(records, costs, submitted.badges, submitted.texts, submitted.notes, broken, data)

@@ -19,7 +19,8 @@ from weightbench.records.schema import Cost, Record, Trial, write
 from weightbench.records.store import Store, pack
 from weightbench.registry import SUITES
 from weightbench.registry.siblings import imported_by
-from weightbench.submission.examining import examine, neighbours, refuse_copies, runs
+from weightbench.submission.copies import neighbours, recorded, refuse_copies
+from weightbench.submission.examining import examine
 from weightbench.submission.manifest import (
     MANIFEST,
     PREDICTIONS,
@@ -73,7 +74,7 @@ def bundle(weighter: str, store: Store, about: About, suite: str, out: Path) -> 
         write_folder(made, contents)
         submission = read(made)
         examine(submission)
-        others = [other for other in runs(store) if other[0] != spec]
+        others = [other for other in recorded(store) if other.name != spec]
         refuse_copies(submission, neighbours(folder) + others)
     write_folder(folder, contents)
     return folder

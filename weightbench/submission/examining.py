@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import numpy as np
 
-from weightbench.errors import BadSpec, DataUnavailable, StoreError, SubmissionError
+from weightbench.errors import BadSpec, DataUnavailable
 from weightbench.identity import checksum_of_text
 from weightbench.records.schema import Record
-from weightbench.records.store import Predictions, Store
+from weightbench.records.store import Predictions
 from weightbench.registry import SUITES, WRAPPERS
 from weightbench.scoring import Anchor, published_anchors
 from weightbench.spec import parse_spec
 from weightbench.submission.manifest import SOURCE, Manifest
-from weightbench.submission.reading import Submission, read
+from weightbench.submission.possible import refuse_the_impossible
+from weightbench.submission.reading import Submission
 from weightbench.submission.safe import refuse
 from weightbench.training.task import Task, make_task
-
-Made = Mapping[tuple[str, int], str]  # checksums of predictions by task and seed
 
 
 def examine(submission: Submission) -> list[str]:
@@ -37,6 +35,8 @@ def examine(submission: Submission) -> list[str]:
             not those of its predictions.
     """
     manifest = submission.manifest
+    if not any(record.training for record in submission.records):
+        refuse("every trial failed; there is nothing to show")
     _check_source(submission)
     tasks = _tasks(manifest)
     _check_complete(submission, tasks)
@@ -53,6 +53,7 @@ def examine(submission: Submission) -> list[str]:
         for record in submission.records:
             if record.trial.task == name and record.training:
                 _rescore(record, submission.predictions[record.trial.key], task)
+    refuse_the_impossible(submission.records, submission.costs)
     return missing
 
 
@@ -130,55 +131,3 @@ def _rescore(record: Record, predictions: Predictions, task: Task) -> None:
             refuse(f"{where}: the record says {kind} {told[kind]:.6f}; it comes to {value:.6f}")
     if training.steps > task.recipe.steps:
         refuse(f"{where}: {training.steps} steps; the task has {task.recipe.steps}")
-
-
-def refuse_copies(submission: Submission, others: Iterable[tuple[str, Made]]) -> None:
-    """Refuse predictions that are another weighter's: replayed records, or the same method again.
-
-    Raises:
-        SubmissionError: more than half of its trials predict exactly what another's do.
-    """
-    own = _made(submission.records)
-    for who, made in others:
-        same = sum(made.get(trial) == predicted for trial, predicted in own.items())
-        if 2 * same > len(own):
-            refuse(f"{same} of {len(own)} trials predict, example for example, what {who} does")
-
-
-def neighbours(folder: Path) -> list[tuple[str, Made]]:
-    """Who else is on the board: the submissions beside ``folder`` and the records above them.
-
-    Raises:
-        SubmissionError: one beside it is of the same name, or cannot be read.
-    """
-    found: list[tuple[str, Made]] = []
-    here = folder.absolute()
-    if here.parent.is_dir():
-        for path in sorted(here.parent.iterdir()):
-            if path != here and path.is_dir() and not path.name.startswith("."):
-                found.append(_neighbour(path))
-    return found + runs(Store(here.parent.parent))
-
-
-def _neighbour(folder: Path) -> tuple[str, Made]:
-    try:
-        other = read(folder)
-    except SubmissionError as error:
-        raise SubmissionError(f"beside it, {folder.name[:80]!r} cannot be read: {error}") from error
-    return other.manifest.weighter, _made(other.records)
-
-
-def runs(store: Store) -> list[tuple[str, Made]]:
-    """The weighters of a folder of records, which may not be there."""
-    try:
-        records, _ = store.records()
-    except StoreError:
-        return []
-    by_name: dict[str, list[Record]] = {}
-    for record in records:
-        by_name.setdefault(record.trial.weighter, []).append(record)
-    return [(weighter, _made(group)) for weighter, group in by_name.items()]
-
-
-def _made(records: Iterable[Record]) -> dict[tuple[str, int], str]:
-    return {(r.trial.task, r.trial.seed): r.training.predictions for r in records if r.training}

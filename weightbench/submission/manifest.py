@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from weightbench._version import __version__
-from weightbench.records.schema import Count, Hex, Name, Provenance, Share
+from weightbench.records.schema import Cost, Count, Hex, Name, Provenance, Share
 from weightbench.records.strict import StrictModel
 from weightbench.submission.badges import Badge
 
@@ -78,8 +78,6 @@ class Rerun(StrictModel):
         submitted: accuracy as submitted.
         again: accuracy as it came out.
         identical: whether every prediction is the same.
-        tolerance: by how much the two may differ.
-        noise: what the tolerance was measured from.
     """
 
     task: Name
@@ -87,8 +85,29 @@ class Rerun(StrictModel):
     submitted: Share
     again: Share
     identical: bool
-    tolerance: float
-    noise: str
+
+
+class Reproduction(StrictModel):
+    """What training again showed.
+
+    Attributes:
+        same_machine: whether the records say that they were made on a machine and with versions
+            like those of the verifier, where every prediction has to be the same.
+        reruns: the trials that were trained again, drawn at random.
+        trials: out of how many.
+        difference: in skill, by how much claims lie above what came out, on average.
+        error: standard error of that.
+        caught: by a number of altered trials, the least chance that the draw has one of them.
+        costs: measured by the verifier.
+    """
+
+    same_machine: bool
+    reruns: Annotated[list[Rerun], Field(min_length=1)]
+    trials: Count
+    difference: float
+    error: float
+    caught: dict[int, Share]
+    costs: list[Cost]
 
 
 class Evidence(StrictModel):
@@ -98,20 +117,26 @@ class Evidence(StrictModel):
         submission: sha256 of the manifest, which holds those of the other files.
         badge: what was earned.
         notes: what a reader should know.
-        reruns: trials that were trained again.
+        reproduction: what training again showed; there exactly where that earned the badge.
         provenance: where and with what it was verified.
         version: of weightbench.
         checked: when, ISO 8601, UTC.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     submission: Hex
     badge: Badge
     notes: list[str]
-    reruns: list[Rerun]
+    reproduction: Reproduction | None = None
     provenance: Provenance
     version: Name = __version__
     checked: Name
+
+    @model_validator(mode="after")
+    def _earned(self) -> Evidence:
+        if (self.badge == "reproduced") != (self.reproduction is not None):
+            raise ValueError("reproduced says exactly that trials were trained again")
+        return self
 
 
 def sha256(content: bytes) -> str:

@@ -14,7 +14,7 @@ from weightbench.errors import SubmissionError
 from weightbench.records.schema import Cost, Record
 from weightbench.report.cells import plain
 from weightbench.submission.badges import BADGES, Badge
-from weightbench.submission.manifest import LIMITS, MANIFEST, SOURCE, Evidence
+from weightbench.submission.manifest import LIMITS, RECORDS, SOURCE, Evidence, Reproduction
 from weightbench.submission.reading import Submission, read
 from weightbench.submission.safe import content_of, json_of, model_of
 
@@ -28,6 +28,7 @@ class Published:
         costs: likewise.
         badges: by weighter.
         texts: what the contributor says, likewise.
+        notes: what was done to verify them, a line for each.
         damaged: those that cannot be read, each with the reason.
     """
 
@@ -35,6 +36,7 @@ class Published:
     costs: tuple[Cost, ...]
     badges: dict[str, Badge]
     texts: dict[str, AuthorText]
+    notes: dict[str, str]
     damaged: tuple[str, ...]
 
 
@@ -61,6 +63,7 @@ def published(folder: Path, least: Badge = "self-reported") -> Published:
     costs: list[Cost] = []
     badges: dict[str, Badge] = {}
     texts: dict[str, AuthorText] = {}
+    notes: dict[str, str] = {}
     damaged: list[str] = []
     taken: set[str] = set()
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -68,7 +71,7 @@ def published(folder: Path, least: Badge = "self-reported") -> Published:
             continue
         try:
             submission = read(path)
-            badge = badge_of(submission, path)
+            evidence = evidence_of(submission, path)
             weighter = submission.manifest.weighter
             if weighter.casefold() in taken:
                 raise SubmissionError(f"{weighter} was submitted already")
@@ -76,12 +79,44 @@ def published(folder: Path, least: Badge = "self-reported") -> Published:
         except SubmissionError as error:
             damaged.append(plain(f"{path}: {error}"))
             continue
+        badge = evidence.badge if evidence else "self-reported"
         if BADGES.index(badge) >= BADGES.index(least):
+            found = evidence.reproduction if evidence else None
             badges[weighter] = badge
             texts[weighter] = _author_text(submission, badge)
-            records += submission.records
-            costs += submission.costs
-    return Published(tuple(records), tuple(costs), badges, texts, tuple(damaged))
+            notes[weighter] = in_words(found)
+            records += submission.records if found else map(_scored_alone, submission.records)
+            costs += found.costs if found else submission.costs
+    return Published(tuple(records), tuple(costs), badges, texts, notes, tuple(damaged))
+
+
+def in_words(found: Reproduction | None) -> str:
+    """What was done to reproduce a submission, what that showed, and what it would have shown."""
+    if found is None:
+        return "nothing was trained again; its costs are as claimed, its weights are not shown"
+    how = "a machine and versions like its own" if found.same_machine else "another machine"
+    if found.same_machine:
+        showed = "all identical"
+    else:
+        showed = (
+            f"claims lie {found.difference:+.3f} +- {found.error:.3f} of skill from what came out"
+        )
+    chances = ", ".join(f"{n}: {chance:.2f}" for n, chance in sorted(found.caught.items()))
+    return (
+        f"{len(found.reruns)} of {found.trials} trials trained again on {how}, {showed}; the least "
+        f"chance of that meeting an altered trial, by how many are altered: {chances}; costs are "
+        "the verifier's"
+    )
+
+
+def _scored_alone(record: Record) -> Record:
+    """Without what only training again can confirm."""
+    if record.training is None:
+        return record
+    training = record.training.model_copy(
+        update={"weights": None, "select_curve": [], "phases": {}}
+    )
+    return record.model_copy(update={"training": training})
 
 
 def _author_text(submission: Submission, badge: Badge) -> AuthorText:
@@ -124,15 +159,15 @@ def _at(tokens: Sequence[tokenize.TokenInfo], i: int) -> str:
     return tokens[i].string if i < len(tokens) else ""
 
 
-def badge_of(submission: Submission, folder: Path) -> Badge:
-    """What the evidence beside ``folder`` says of this very manifest; self-reported without any.
+def evidence_of(submission: Submission, folder: Path) -> Evidence | None:
+    """The evidence beside ``folder`` about this very manifest; None without any.
 
     Raises:
         SubmissionError: there is evidence that cannot be read.
     """
     path = evidence_path(folder)
     if not path.exists():
-        return "self-reported"
-    fields = json_of(content_of(path, LIMITS[MANIFEST]), path.name)
+        return None
+    fields = json_of(content_of(path, LIMITS[RECORDS]), path.name)
     evidence = model_of(Evidence, fields, path.name)
-    return evidence.badge if evidence.submission == submission.digest else "self-reported"
+    return evidence if evidence.submission == submission.digest else None

@@ -5,28 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from weightbench.errors import SubmissionError
-from weightbench.evaluation import PRELOAD
 from weightbench.evaluation.provenance import provenance, utc_now
-from weightbench.execution import Executor, Limits, Local
+from weightbench.execution import Limits
 from weightbench.files import write_text
 from weightbench.submission.badges import Badge
-from weightbench.submission.examining import examine, neighbours, refuse_copies
+from weightbench.submission.copies import neighbours, own_records, refuse_copies
+from weightbench.submission.examining import examine
 from weightbench.submission.manifest import Evidence
 from weightbench.submission.published import evidence_path
 from weightbench.submission.reading import Submission, read
 
-_HERE = Local(Limits(workers=1, seconds=3600.0, memory=4 * 2**30), preload=PRELOAD)
+_HERE = Limits(workers=1, seconds=3600.0, memory=4 * 2**30)
 
 
 def verify(
-    folder: Path, rerun: int = 0, executor: Executor = _HERE, out: Path | None = None
+    folder: Path, rerun: int = 0, limits: Limits = _HERE, out: Path | None = None
 ) -> tuple[Evidence, Path]:
     """Re-score a submission, train ``rerun`` of its trials again, and write down what was found.
 
     Args:
         folder: of the submission.
         rerun: how many trials to train again, which runs the contributor's code.
-        executor: of those trainings.
+        limits: of those trainings.
         out: the evidence file; beside the folder, ``NAME.evidence.json``, where not given.
 
     Returns:
@@ -37,23 +37,23 @@ def verify(
         StoreError: the evidence cannot be written.
     """
     submission = read(folder)
-    refuse_copies(submission, neighbours(folder))
     unscored = examine(submission)
+    refuse_copies(submission, neighbours(folder))
     badge: Badge = "self-reported" if unscored else "re-scored"
-    reruns = []
+    reproduction = None
     if rerun:
         from weightbench.submission.rerun import train_again
 
         if unscored:
             raise SubmissionError(unscored[0])
-        reruns = train_again(submission, rerun, executor)
+        reproduction = train_again(submission, folder, rerun, limits, own_records(folder))
         badge = "reproduced"
     evidence = Evidence(
         submission=submission.digest,
         badge=badge,
         notes=[*unscored, *_remarks(submission)],
-        reruns=reruns,
-        provenance=provenance(submission.records[0].trial.device if reruns else "cpu"),
+        reproduction=reproduction,
+        provenance=provenance(submission.records[0].trial.device if rerun else "cpu"),
         checked=utc_now(),
     )
     path = out or evidence_path(folder)
@@ -68,5 +68,4 @@ def _remarks(submission: Submission) -> list[str]:
     return [
         *[f"{failures} failed trials count as chance level"] * bool(failures),
         *["made from a checkout of weightbench with changes of its own"] * made.dirty,
-        "costs are as submitted",
     ]

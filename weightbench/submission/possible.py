@@ -1,0 +1,112 @@
+"""Can it be, what a record says of where, when and how long it was made? Nothing of it is run."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Iterator
+
+from weightbench._version import ENGINE, __version__
+from weightbench.records.schema import Cost, Provenance, Record, Training, WeightSummary
+from weightbench.submission.safe import refuse
+
+_FIRST = datetime.datetime(2018, 1, 1, tzinfo=datetime.timezone.utc)  # the method is of that year
+_SLOW_CLOCK = datetime.timedelta(days=1)
+_VERSION = re.compile(
+    r"\d{1,4}(\.\d{1,6}){0,4}((a|b|rc|\.post|\.dev)\d{1,6}){0,2}(\+[a-z0-9.]{1,30})?"
+)
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_PACKAGES = frozenset(("python", "weightbench", "torch", "numpy"))
+_PHASES = frozenset(("setup", "begin", "train", "select", "finish", "test"))
+_LONGEST = 366 * 86400.0  # seconds of a training
+_THREADS = 4096
+
+
+def refuse_the_impossible(records: Iterable[Record], costs: Iterable[Cost]) -> None:
+    """Refuse what cannot be: versions, commits, dates, durations and counts.
+
+    Raises:
+        SubmissionError: the first such thing, and the trial whose record says it.
+    """
+    made: list[Record | Cost] = [*records, *costs]
+    for one in made:
+        where = f"{one.trial.task}, seed {one.trial.seed}"
+        for mistake in _mistakes(one):
+            refuse(f"{where}: {mistake}")
+    if len({one.provenance.packages["weightbench"] for one in made}) > 1:
+        refuse("made with more than one version of weightbench; run all trials with one")
+
+
+def _mistakes(one: Record | Cost) -> Iterator[str]:
+    if one.trial.engine != ENGINE:
+        yield f"made with engine {one.trial.engine}, whose numbers are not those of {ENGINE}"
+    yield from _of_provenance(one.provenance)
+    if isinstance(one, Cost):
+        yield from _of_cost(one)
+        return
+    finished = datetime.datetime.fromisoformat(one.finished)
+    if not _FIRST < finished < datetime.datetime.now(datetime.timezone.utc) + _SLOW_CLOCK:
+        yield f"finished at {one.finished}, when it cannot have been"
+    if one.training:
+        yield from _of_training(one.training, one.trial.device)
+
+
+def _of_provenance(made: Provenance) -> Iterator[str]:
+    if lacking := _PACKAGES - made.packages.keys():
+        yield f"made without {min(lacking)}"
+    for name, version in made.packages.items():
+        if not _VERSION.fullmatch(version):
+            yield f"made with {name} {version[:40]!r}, which is no version"
+    if not made.packages.get("python", "").startswith("3."):
+        yield "made with another Python than 3"
+    if _order(made.packages.get("weightbench", "")) > _order(__version__):
+        yield "made with a version of weightbench that is newer than the one here"
+    if made.commit is not None and not _COMMIT.fullmatch(made.commit):
+        yield f"made at {made.commit[:40]!r}, which is no commit"
+    if made.dirty and made.commit is None:
+        yield "made from changes to no checkout"
+    if not made.machine.strip() or not 1 <= made.threads <= _THREADS:
+        yield "made on no machine, or with a number of threads that none has"
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version.partition("+")[0])[:3]))
+
+
+def _of_training(training: Training, device: str) -> Iterator[str]:
+    seconds = training.phases
+    if not seconds.keys() <= _PHASES or "train" not in seconds:
+        yield f"a training does not have the phases {sorted(seconds)}"
+    if not 0 < sum(seconds.values()) < _LONGEST:
+        yield f"a training does not take {sum(seconds.values()):g} s"
+    if training.steps < 1:
+        yield "a training has steps"
+    if (training.peak_bytes is None) != (device == "cpu"):
+        yield "the bytes of a GPU are told exactly where there is one"
+    steps = [step for step, _ in training.select_curve]
+    if steps != sorted(set(steps)) or steps[-1:] > [training.steps]:
+        yield "the steps of the curve are not those of the training, in their order"
+    for _, accuracy in training.select_curve:
+        right = accuracy * training.sizes["select"]
+        if abs(right - round(right)) > 1e-3:
+            yield f"{accuracy} is no share of the {training.sizes['select']} select examples"
+    if training.weights:
+        yield from _of_weights(training.weights, training)
+
+
+def _of_weights(weights: WeightSummary, training: Training) -> Iterator[str]:
+    if weights.step > training.steps:
+        yield "weights are told of a step that was not taken"
+    if len(weights.by_class) > round(1 / training.chance):
+        yield f"weights are told of {len(weights.by_class)} classes"
+    if weights.effective > 1 - weights.zero + 1e-6:
+        yield "more examples count than have a weight"
+    if weights.auroc is not None and training.realised_noise in (0.0, 1.0):
+        yield "weights tell right labels from wrong ones where there are no such two kinds"
+
+
+def _of_cost(cost: Cost) -> Iterator[str]:
+    if not cost.time_low <= cost.time_ratio <= cost.time_high:
+        yield "the median of times is not between their quartiles"
+    if cost.trial.seed != 0:
+        yield "costs are probed with seed 0"
