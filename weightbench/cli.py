@@ -25,7 +25,7 @@ from weightbench.commands import (
     submit,
     verify,
 )
-from weightbench.commands.output import INTERRUPTED
+from weightbench.commands.output import INTERRUPTED, say
 from weightbench.errors import BadSpec, WeightbenchError
 
 
@@ -67,12 +67,20 @@ class _Commands(click.Group):
             self._say(error)
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo("\nstopped", err=True)
+            say("", err=True)
+            say("stopped", err=True)
             ctx.exit(INTERRUPTED)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:  # of an option before the command
+            self._say(f"{error.format_message()} (weightbench --help says more)")
+            raise click.exceptions.Exit(2) from error
 
     @staticmethod
     def _say(error: Exception | str) -> None:
-        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        say(f"error: {' '.join(str(error).split())}", err=True)
 
 
 def _refused(error: OSError) -> str:

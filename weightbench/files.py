@@ -5,11 +5,44 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from weightbench.errors import StoreError
+from weightbench.errors import RecordError, StoreError
+
+# Names that Windows keeps for devices, in any folder and with any ending.
+_DEVICES = {"aux", "con", "nul", "prn"} | {f"{p}{i}" for p in ("com", "lpt") for i in range(10)}
+
+
+def is_portable(name: str) -> bool:
+    """Whether every file system takes a file of this name, and shows it under the same."""
+    stem = name.partition(".")[0].strip().lower()
+    odd = any(c in '<>:"/\\|?*' or not " " <= c <= "~" for c in name)
+    return (
+        bool(stem) and len(name) < 256 and stem not in _DEVICES and not odd and name[-1] not in ". "
+    )
+
+
+def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
+    """The content of a regular file of at most ``limit`` bytes; a link is not followed.
+
+    Raises:
+        RecordError: it is something else, or cannot be read.
+    """
+    name = os.path.basename(path)  # noqa: PTH119 - paths cost more than reading
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | flags), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise RecordError(f"{name} is not a regular file")
+            if found.st_size > limit:
+                raise RecordError(f"{name} has {found.st_size:,} bytes; at most {limit:,} are read")
+            return file.read(limit)
+    except OSError as error:
+        raise RecordError(f"{name} is a link or cannot be read: {error.strerror}") from error
 
 
 @contextlib.contextmanager

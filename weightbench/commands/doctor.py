@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from weightbench.commands.output import say
+
 if TYPE_CHECKING:
     from weightbench.records.schema import Record
 
@@ -30,18 +32,18 @@ def doctor(runs: str, repair: bool) -> None:
     store = Store(runs)
     damaged, leftovers = store.audit(), store.leftovers()
     for damage in damaged:
-        click.echo(f"damaged: {damage}")
+        say(f"damaged: {damage}")
     for path in leftovers:
-        click.echo(f"left over: {path}")
+        say(f"left over: {path}")
     if repair:
         for damage in damaged:
-            click.echo(f"set aside: {store.set_aside(damage)}")
+            say(f"set aside: {store.set_aside(damage)}")
         for path in leftovers:
             path.unlink(missing_ok=True)
     records, _ = store.records()
     for line in _of_other_data(records):
-        click.echo(line)
-    click.echo(
+        say(line)
+    say(
         f"{len(records)} records hold, {len(damaged)} files are damaged, "
         f"{len(leftovers)} are left over"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from weightbench.commands.output import say
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS
 
 _KINDS = {
@@ -17,7 +18,7 @@ _KINDS = {
 def list_names(kind: str) -> None:
     """List the tasks, weighters, wrappers or suites that are installed."""
     for name in _KINDS[kind]():
-        click.echo(name)
+        say(name)
 
 
 @click.command()
@@ -26,4 +27,5 @@ def show(id_: str) -> None:
     """Show what a task, weighter, wrapper or suite is, its parameters and where it is defined."""
     from weightbench.report.cards import card
 
-    click.echo(card(id_))
+    for line in str(card(id_)).splitlines():
+        say(line)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from weightbench.commands.output import say
+
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
@@ -43,10 +45,8 @@ def verify(folder: Path, rerun: int, workers: int, time_limit: float, out: Path 
     limits = Limits(workers, time_limit, share_of_memory(workers))
     evidence, path = verified(folder, rerun, Local(limits, preload=PRELOAD), out)
     for note in evidence.notes:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")
     for one in evidence.reruns:
         same = "the same predictions" if one.identical else f"within {one.tolerance:.4f}"
-        click.echo(
-            f"{one.task}, seed {one.seed}: {one.submitted:.4f}, again {one.again:.4f}, {same}"
-        )
-    click.echo(f"{folder.name}: {evidence.badge}; evidence in {path}")
+        say(f"{one.task}, seed {one.seed}: {one.submitted:.4f}, again {one.again:.4f}, {same}")
+    say(f"{folder.name}: {evidence.badge}; evidence in {path}")

@@ -17,13 +17,20 @@ SCHEMA: Final = 2
 M = TypeVar("M", bound=BaseModel)
 Status = Literal["ok", "error", "timeout", "oom", "diverged", "skipped"]
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
-Seconds = Annotated[float, Field(ge=0)]
-Ratio = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0, le=2**53)]  # whole numbers that a float holds exactly
+Seconds = Annotated[float, Field(ge=0, le=1e10)]
+Ratio = Annotated[float, Field(ge=1e-9, le=1e9)]
 Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
 Text = Annotated[str, Field(max_length=2000)]
 Name = Annotated[str, Field(min_length=1, max_length=300)]
-
+Time = Annotated[
+    str,
+    Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d:\d\d|Z)$", max_length=40),
+]
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
+BYTES = 2**22  # of a file of a record
+_PARTS = Field(max_length=50)  # sizes, checksums, phases, packages
+_MANY = Field(max_length=100_000)  # points of a curve, classes
 
 _SORTED = json.JSONEncoder(sort_keys=True)
 
@@ -73,10 +80,10 @@ class Provenance(StrictModel):
         threads: of torch.
     """
 
-    packages: dict[str, str]
-    commit: str | None
+    packages: Annotated[dict[Name, Name], _PARTS]
+    commit: Commit | None
     dirty: bool
-    machine: str
+    machine: Annotated[str, Field(max_length=300)]
     threads: Count
 
 
@@ -95,7 +102,7 @@ class WeightSummary(StrictModel):
     auroc: Share | None
     effective: Annotated[float, Field(ge=0, le=1 + 1e-9)]
     zero: Share
-    by_class: list[float | None]
+    by_class: Annotated[list[Annotated[float, Field(ge=-1e12, le=1e12)] | None], _MANY]
 
 
 class Training(StrictModel):
@@ -124,13 +131,13 @@ class Training(StrictModel):
     selected_accuracy: Share
     chance: Share
     realised_noise: Share
-    sizes: dict[str, Count]
-    checksums: dict[str, Hex]
+    sizes: Annotated[dict[Name, Count], _PARTS]
+    checksums: Annotated[dict[Name, Hex], _PARTS]
     used_holdout: bool
     steps: Count
     side_steps: Count
-    phases: dict[str, Seconds]
-    select_curve: list[tuple[Count, Share]]
+    phases: Annotated[dict[Name, Seconds], _PARTS]
+    select_curve: Annotated[list[tuple[Count, Share]], _MANY]
     predictions: Hex
     weights: WeightSummary | None = None
     peak_bytes: Count | None = None
@@ -154,7 +161,7 @@ class Record(StrictModel):
     reason: Text = ""
     training: Training | None = None
     provenance: Provenance
-    finished: Name
+    finished: Time
 
     @property
     def is_final(self) -> bool:
@@ -226,6 +233,8 @@ def read_cost(text: str | bytes) -> Cost:
 
 
 def _read(model: type[M], text: str | bytes) -> M:
+    if len(text) > BYTES:
+        raise RecordError(f"the file: has {len(text):,} bytes; at most {BYTES:,} are read")
     try:
         fields = from_json(text, allow_inf_nan=False)
         seal = fields.pop("sha256", None) if isinstance(fields, dict) else None

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightbench.errors import RecordError, StoreError
-from weightbench.files import replacing
-from weightbench.records.schema import Cost, Record, Trial, read_cost, read_record, write
+from weightbench.files import read_regular, replacing
+from weightbench.records.archive import unpack
+from weightbench.records.schema import BYTES, Cost, Record, Trial, read_cost, read_record, write
 from weightbench.records.weights import Weights
 
 T = TypeVar("T", Record, Cost)
@@ -135,12 +136,13 @@ class Store:
             RecordError: they are missing, unreadable or not those of the record.
         """
         path = self._path("predictions", record.trial)
+        examples = record.training.sizes.get("test", 0) if record.training else 0
         try:
-            # From memory: of a damaged archive, NumPy leaves the file open.
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-                found = {name: archive[name].astype(np.int64) for name in archive.files}
-        except Exception as error:
+            content = read_regular(path, _most_bytes(2 * examples))
+            arrays = unpack(content, {"last": examples, "selected": examples})
+        except RecordError as error:
             raise RecordError(f"{path} cannot be read: {error}") from error
+        found = {name: classes.astype(np.int64) for name, classes in arrays.items()}
         if record.training is None or checksum(found) != record.training.predictions:
             raise RecordError(f"{path} does not hold the predictions its record was made with")
         return found
@@ -152,9 +154,12 @@ class Store:
             RecordError: they are unreadable.
         """
         path = self._path("weights", record.trial)
+        examples = record.training.sizes.get("train", 0) if record.training else 0
+        if not path.exists():
+            return None
         try:
-            return Weights.unpack(path.read_bytes()) if path.exists() else None
-        except Exception as error:
+            return Weights.unpack(read_regular(path, _most_bytes(3 * examples)), examples)
+        except (RecordError, ValueError) as error:
             raise RecordError(f"{path} cannot be read: {error}") from error
 
     def audit(self) -> list[Damage]:
@@ -228,11 +233,10 @@ class Store:
             for stem in stems:
                 path = f"{self.root}/{folder}/{stem}.json"
                 try:
-                    with open(path, "rb") as file:  # noqa: PTH123 - paths cost more than reading
-                        made = read(file.read())
+                    made = read(read_regular(path, BYTES))
                     _check(made, stem, predicted)
                     good.append(made)
-                except (RecordError, OSError) as error:
+                except RecordError as error:
                     bad.append(Damage(Path(path), str(error)))
         return good, bad
 
@@ -250,6 +254,11 @@ class Store:
                 f"cannot write {path}: {error.strerror}; finished trials are kept, and the same "
                 f"command goes on once {mend}"
             ) from error
+
+
+def _most_bytes(entries: int) -> int:
+    """Of an archive with so many entries in all, were nothing of it to be compressed."""
+    return 2**24 + 8 * entries
 
 
 def _check(made: Record | Cost, stem: str, predicted: set[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from weightbench._version import ENGINE
 from weightbench.errors import BadSpec, DataUnavailable, StoreError, SubmissionError
 from weightbench.identity import checksum_of_text
 from weightbench.records.schema import Record
@@ -40,7 +41,7 @@ def examine(submission: Submission) -> list[str]:
     _check_source(submission)
     tasks = _tasks(manifest)
     _check_complete(submission, tasks)
-    _check_versions(manifest, tasks, published_anchors())
+    _check_versions(submission, tasks, published_anchors())
     missing = []
     for name, task in tasks.items():
         try:
@@ -95,13 +96,19 @@ def _check_complete(submission: Submission, tasks: Iterable[str]) -> None:
 
 
 def _check_versions(
-    manifest: Manifest, tasks: Mapping[str, Task], anchors: Mapping[str, Anchor]
+    submission: Submission, tasks: Mapping[str, Task], anchors: Mapping[str, Anchor]
 ) -> None:
+    manifest = submission.manifest
     for name, claim in manifest.tasks.items():
         if claim.fingerprint != tasks[name].fingerprint:
             refuse(f"{name}: made with another definition of the task than the one here")
         if name in anchors and anchors[name].fingerprint != claim.fingerprint:
             refuse(f"{name}: the published anchors are those of another definition of the task")
+    engines = {record.trial.engine for record in submission.records} - {ENGINE}
+    if engines:
+        refuse(
+            f"made with engine {min(engines)}; numbers are comparable with engine {ENGINE} alone"
+        )
 
 
 def _rescore(record: Record, predictions: Predictions, task: Task) -> None:
@@ -145,27 +152,25 @@ def refuse_copies(submission: Submission, others: Iterable[tuple[str, Made]]) ->
             refuse(f"{same} of {len(own)} trials predict, example for example, what {who} does")
 
 
-def neighbours(folder: Path) -> list[tuple[str, Made]]:
-    """Who else is on the board: the submissions beside ``folder`` and the records above them.
+def neighbours(folder: Path) -> tuple[list[tuple[str, Made]], list[str]]:
+    """Who else is on the board, and who beside ``folder`` could not be read, with the reason.
 
-    Raises:
-        SubmissionError: one beside it is of the same name, or cannot be read.
+    On the board are the submissions beside it and the records above them. What cannot be read
+    there is its own matter: it is shown nowhere, and keeps nobody else from being looked at.
     """
     found: list[tuple[str, Made]] = []
+    unread: list[str] = []
     here = folder.absolute()
-    if here.parent.is_dir():
-        for path in sorted(here.parent.iterdir()):
-            if path != here and path.is_dir() and not path.name.startswith("."):
-                found.append(_neighbour(path))
-    return found + runs(Store(here.parent.parent))
-
-
-def _neighbour(folder: Path) -> tuple[str, Made]:
-    try:
-        other = read(folder)
-    except SubmissionError as error:
-        raise SubmissionError(f"beside it, {folder.name[:80]!r} cannot be read: {error}") from error
-    return other.manifest.weighter, _made(other.records)
+    for path in sorted(here.parent.iterdir()) if here.parent.is_dir() else []:
+        if path == here or path.name.startswith(".") or not path.is_dir():
+            continue
+        try:
+            other = read(path)
+        except SubmissionError as error:
+            unread.append(f"not compared with {path.name[:80]!r} beside it: {error}")
+            continue
+        found.append((other.manifest.weighter, _made(other.records)))
+    return found + runs(Store(here.parent.parent)), unread
 
 
 def runs(store: Store) -> list[tuple[str, Made]]:
