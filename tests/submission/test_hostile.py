@@ -8,14 +8,17 @@ import shutil
 import stat
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.fuzz.mutations import zipped
 from tests.shell import TINY
 from tests.submission.made import Folder, npy, train
 from weightbench.errors import SubmissionError
+from weightbench.records.schema import _seal
 from weightbench.records.store import Store
 from weightbench.submission.verifying import verify
 
@@ -193,6 +196,81 @@ def capitals(f: Folder) -> None:
     f.pack([*members, (members[0][0].upper(), members[0][1])])
 
 
+def cost(**changes: object) -> Edit:
+    """A cost of its own, as it might be submitted."""
+
+    def edit(f: Folder) -> None:
+        fields = json.loads((f / "records.json").read_text())
+        first = fields["records"][0]
+        made = {
+            "schema_version": 2, "trial": {**first["trial"], "seed": 0}, "time_ratio": 1.0,
+            "time_low": 0.9, "time_high": 1.1, "step_seconds": 0.001, "flop_ratio": 1.0,
+            "memory_ratio": 1.0, "provenance": first["provenance"], **changes,
+        }  # fmt: skip
+        fields["costs"] = [{**made, "sha256": _seal(made)}]
+        f.write("records.json", json.dumps(fields).encode())
+
+    return edit
+
+
+def version(**packages: str) -> Edit:
+    """Other versions, wherever they are told."""
+    return lambda f: f.records(
+        lambda rs: [r["provenance"]["packages"].update(packages) for r in rs]
+    )
+
+
+def all_made_with(**changes: object) -> Edit:
+    return lambda f: f.records(lambda rs: [r["provenance"].update(changes) for r in rs])
+
+
+def finished(time: str) -> Edit:
+    return lambda f: f.first(lambda r: r.update(finished=time))
+
+
+def engine(number: int) -> Edit:
+    def edit(f: Folder) -> None:
+        f.records(lambda rs: [r["trial"].update(engine=number) for r in rs])
+        f.rekey()
+
+    return edit
+
+
+def lying(claims: dict[str, int], more: int = 0) -> Edit:
+    """An archive whose index says something else of the first member than it holds."""
+
+    def edit(f: Folder) -> None:
+        (name, content), *others = f.members().items()
+        lies = {"crc": zlib.crc32(content), **claims}
+        first = (name.encode(), content + b"\0" * more, lies)
+        f.write("predictions.npz", zipped([first, *((n.encode(), c, {}) for n, c in others)]))
+
+    return edit
+
+
+def members(count: int) -> Edit:
+    return lambda f: f.write(
+        "predictions.npz", zipped([(b"%d.npy" % i, b"", {}) for i in range(count)], kind=0)
+    )
+
+
+def renamed(name: str) -> Edit:
+    """The folder and its manifest under another name."""
+
+    def edit(f: Folder) -> None:
+        f.manifest(lambda m: m.update(name=name))
+        f.path = f.path.rename(f.path.with_name(name))
+
+    return edit
+
+
+def keys(number: int) -> bytes:
+    """An object of so many keys, the last of them twice."""
+    inside = ", ".join(f'"{i}": 0' for i in (*range(number), number - 1))
+    return f"{{{inside}}}".encode()
+
+
+MARKS = "a" + "\u0300\u0316" * 30_000
 MILLION = b'{"schema_version": 1, "costs": [], "records": [' + b"{}," * (10**6 - 1) + b"{}]}"
 ESC = "\x1b[2J\x1b[31mfirst place"
 HTML = "<script>alert(1)</script>"
@@ -279,6 +357,60 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     "two names for a member": (renamed_member, "no archive that can be read"),
     "a member in capitals": (capitals, "belongs to no record"),
     "text for an array": (lambda f: f.swap_member(b"0,1,2"), "is not a plain array"),
+    "a member beyond its claim": (lying({"size": 228}, 2**26), "no archive that can be read"),
+    "a member that claims 4 GiB": (lying({"size": 2**32 - 1}), "unpacks to more than"),
+    "a member that claims less": (lying({"size": 9}), "no archive that can be read"),
+    "a member elsewhere": (lying({"at": 2**31}), "no archive that can be read"),
+    "members without end": (members(60_000), "holds more than the 4 arrays"),
+    # bounds and provenance
+    "keys without end": (
+        lambda f: f.write("records.json", keys(300_000)), "the key '299999' is there twice",
+    ),
+    "a text without end": (made_with(machine="x" * 10**6), "a text has 1,000,000 characters"),
+    "marks without end": (made_with(machine=MARKS), "a text has 60,001 characters"),
+    "marks in the contact": (set_(contact=MARKS[:1900]), "invisible or piled ones"),
+    "a Hangul filler": (set_(contact="me\u3164@example.org"), "invisible or piled ones"),
+    "a Braille blank": (set_(contact="me\u2800@example.org"), "invisible or piled ones"),
+    "hidden bytes": (set_(contact="me\U000e0141@example.org"), "invisible or piled ones"),
+    "a pile of tones": (set_(contact="me" + "\u0e49" * 30), "invisible or piled ones"),
+    "a pile of half marks": (made_with(machine="x" + "\ufe20" * 9), "invisible or piled ones"),
+    "a command in the contact": (set_(contact="::error::no"), "build server takes for a command"),
+    "a command in an address": (
+        set_(paper="https://example.org/##[error]no"), "build server takes for a command",
+    ),
+    "no steps": (lambda f: f.training(steps=0), "a training of no steps"),
+    "steps beyond numbers": (lambda f: f.training(steps=2**64), "training.steps: Input should be"),
+    "seconds beyond time": (lambda f: f.training(phases={"train": 1e308}), "phases.train: Input"),
+    "a curve beyond the end": (
+        lambda f: f.training(select_curve=[[21, 0.5]]), "the curve does not go up to step 20",
+    ),
+    "a curve that goes back": (
+        lambda f: f.training(select_curve=[[10, 0.5], [5, 0.5]]), "the curve does not go up",
+    ),
+    "sizes of nothing": (lambda f: f.training(sizes={}), "sizes are not those of a training"),
+    "a cost beyond numbers": (cost(time_ratio=1e308), "time_ratio: Input should be less"),
+    "a cost of nothing": (cost(memory_ratio=5e-324), "memory_ratio: Input should be greater"),
+    "operations beyond numbers": (cost(flop_ratio=1.7e308), "flop_ratio: Input should be less"),
+    "quartiles in disorder": (cost(time_low=1.2), "not within its own quartiles"),
+    "a date to come": (finished("9999-12-31T23:59:59+00:00"), "which cannot be"),
+    "a date before there was any": (finished("1970-01-01T00:00:00+00:00"), "which cannot be"),
+    "a day that is none": (finished("2026-02-31T00:00:00+00:00"), "is not a time in ISO 8601"),
+    "no zone": (finished("2026-01-01T00:00:00"), "finished: String should match"),
+    "an engine to come": (engine(99), "made with engine 99; there are "),
+    "an engine of the past": (engine(0), "numbers are comparable with engine"),
+    "a version that is none": (version(torch="newest"), "'newest' is no version"),
+    "a version too old": (version(torch="1.0.0"), "it takes torch>=2.5"),
+    "a Python too old": (version(python="2.7.18"), "made with python 2.7.18; it takes python>=3"),
+    "a version to come": (version(weightbench="99.0"), "made with weightbench 99.0; this is"),
+    "no versions": (all_made_with(packages={}), "the versions are without that of numpy"),
+    "a commit that is none": (all_made_with(commit="HEAD"), "provenance.commit: String should"),
+    "changes of no commit": (all_made_with(commit=None, dirty=True), "from no checkout"),
+    "no threads": (all_made_with(threads=0), "made with 0 threads"),
+    "threads without end": (all_made_with(threads=10**9), "made with 1,000,000,000 threads"),
+    # names
+    "a device of Windows": (renamed("aux"), "aux is no name for a file everywhere"),
+    "a port of Windows": (renamed("com1"), "com1 is no name for a file everywhere"),
+    "a weighter in a device": (set_(weighter="con.py:Mine"), "con.py is no name for a file every"),
     # what is not true
     "hand-edited score": (hand_edited, "sha256: not the checksum"),
     "hand-edited score, sealed": (lambda f: f.training(accuracy=0.99), "the record says last"),
@@ -347,4 +479,4 @@ def test_it_is_refused_for_its_reason_and_nothing_is_written(name: str, folder: 
 
 
 def test_there_are_many() -> None:
-    assert len(HOSTILE) >= 40
+    assert len(HOSTILE) >= 120

@@ -57,6 +57,8 @@ def unpack(content: bytes, longest: Mapping[str, int], total: int = 2**29) -> Ar
             infos = archive.infolist()
             _check_members(infos, members)
             _check_sizes(infos, {file: longest[name] for file, name in members.items()}, total)
+            if sum(info.compress_size for info in infos) > len(content):
+                raise RecordError("holds arrays on top of one another")
             return {members[i.filename]: _array(_inflated(archive, i), i.filename) for i in infos}
     except _UNREADABLE as error:
         raise RecordError(f"is no archive that can be read: {error}") from None

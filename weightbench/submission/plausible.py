@@ -12,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from weightbench._version import ENGINE, __version__
+from weightbench.data import SPLITS
 from weightbench.records.schema import Cost, Provenance, Record, Training, Trial
 from weightbench.submission.safe import refuse, time_of
 
@@ -19,6 +20,7 @@ _FIRST = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)  # nothing 
 _AHEAD = datetime.timedelta(days=1)  # of a clock
 _ALWAYS = ("numpy", "python", "torch", "weightbench")
 _THREADS = 4096
+_CHECKSUMS = {"data", "corruption", "splits"}
 
 
 def check_plausible(made: Record | Cost, where: str) -> None:
@@ -88,6 +90,8 @@ def _possible() -> dict[str, SpecifierSet]:
 
 
 def _check_training(training: Training, where: str) -> None:
+    if set(training.checksums) != _CHECKSUMS or set(training.sizes) != set(SPLITS):
+        refuse(f"{where}: checksums or sizes are not those of a training")
     steps = training.steps
     if steps < 1:
         refuse(f"{where}: a training of no steps")
