@@ -40,7 +40,7 @@ def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
                 raise RecordError(f"{name} is not a regular file")
             if found.st_size > limit:
                 raise RecordError(f"{name} has {found.st_size:,} bytes; at most {limit:,} are read")
-            return file.read(limit)
+            return file.read(found.st_size)  # room for all of it is made at once
     except OSError as error:
         raise RecordError(f"{name} is a link or cannot be read: {error.strerror}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import random
@@ -81,7 +82,7 @@ def _edit(inside: Any, rng: random.Random) -> None:
         case 2 if isinstance(inside, dict):
             inside[str(rng.choice(ODD))[:400]] = inside[place]
         case _:
-            inside[place] = rng.choice(ODD)
+            inside[place] = copy.deepcopy(rng.choice(ODD))
 
 
 def _reseal(found: Any) -> None:

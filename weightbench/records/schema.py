@@ -28,7 +28,7 @@ Time = Annotated[
     Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d:\d\d|Z)$", max_length=40),
 ]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
-BYTES = 2**22  # of a file of a record
+BYTES, VALUES = 2**22, 600_000  # of a file of a record
 _PARTS = Field(max_length=50)  # sizes, checksums, phases, packages
 _MANY = Field(max_length=100_000)  # points of a curve, classes
 
@@ -235,8 +235,11 @@ def read_cost(text: str | bytes) -> Cost:
 def _read(model: type[M], text: str | bytes) -> M:
     if len(text) > BYTES:
         raise RecordError(f"the file: has {len(text):,} bytes; at most {BYTES:,} are read")
+    content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if content.count(b",") + content.count(b"[") > VALUES:
+        raise RecordError(f"the file: has more than {VALUES:,} values")
     try:
-        fields = from_json(text, allow_inf_nan=False)
+        fields = from_json(content, allow_inf_nan=False)
         seal = fields.pop("sha256", None) if isinstance(fields, dict) else None
         content = model.model_validate_json(to_json(_upgraded(fields)))
         if seal != _seal(fields):
