@@ -235,11 +235,11 @@ def read_cost(text: str | bytes) -> Cost:
 def _read(model: type[M], text: str | bytes) -> M:
     if len(text) > BYTES:
         raise RecordError(f"the file: has {len(text):,} bytes; at most {BYTES:,} are read")
-    content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    if content.count(b",") + content.count(b"[") > VALUES:
+    encoded = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if encoded.count(b",") + encoded.count(b"[") > VALUES:
         raise RecordError(f"the file: has more than {VALUES:,} values")
     try:
-        fields = from_json(content, allow_inf_nan=False)
+        fields = from_json(encoded, allow_inf_nan=False)
         seal = fields.pop("sha256", None) if isinstance(fields, dict) else None
         content = model.model_validate_json(to_json(_upgraded(fields)))
         if seal != _seal(fields):
