@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from weightbench._version import __version__
 
 _HOMES = {
-    "alignment": ("alignment_way",),
+    "alignment": ("Aligned", "align", "alignment_way"),
+    "alignment.reweighter": ("Reweighter",),
+    "alignment.weights": ("normalize",),
     "data.augmentation": ("CropFlip",),
     "data.cache": ("cached_file",),
     "check": ("check_task", "check_weighter"),
@@ -26,7 +28,6 @@ _HOMES = {
     ),
     "data.dataset": ("DataSet",),
     "data.images": ("image_set",),
-    "training.batch": ("normalize",),
     "training.recipe": ("Recipe",),
     "registry": ("register_suite",),
     "training.run": ("Batch", "Run"),
@@ -56,6 +57,7 @@ _FORMER = {
 _HOME_OF = {name: room for room, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Aligned",
     "BackgroundFlip",
     "Batch",
     "Corrupted",
@@ -67,6 +69,7 @@ __all__ = [
     "Imbalance",
     "NoCorruption",
     "Recipe",
+    "Reweighter",
     "Run",
     "Spec",
     "Task",
@@ -75,6 +78,7 @@ __all__ = [
     "Weighter",
     "Wrapper",
     "__version__",
+    "align",
     "alignment_way",
     "cached_file",
     "check_task",
@@ -95,7 +99,9 @@ __all__ = [
 
 if TYPE_CHECKING:
     from weightbench import errors
-    from weightbench.alignment import alignment_way
+    from weightbench.alignment import Aligned, align, alignment_way
+    from weightbench.alignment.reweighter import Reweighter
+    from weightbench.alignment.weights import normalize
     from weightbench.check import check_task, check_weighter
     from weightbench.data.augmentation import CropFlip
     from weightbench.data.cache import cached_file
@@ -112,7 +118,6 @@ if TYPE_CHECKING:
     from weightbench.data.images import image_set
     from weightbench.registry import register_suite
     from weightbench.spec import Spec, parse_spec
-    from weightbench.training.batch import normalize
     from weightbench.training.recipe import Recipe
     from weightbench.training.run import Batch, Run
     from weightbench.training.splits import HoldoutPerClass, HoldoutTotal

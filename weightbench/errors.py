@@ -27,12 +27,16 @@ class BadWeights(WeightbenchError):
     """A weighter returned something that cannot weigh a batch."""
 
 
-class LayerwiseUnsupported(WeightbenchError):
+class AlignmentUnsupported(WeightbenchError):
+    """No way of alignment is right for this network; the message says why of each."""
+
+
+class LayerwiseUnsupported(AlignmentUnsupported):
     """Layerwise alignment would be wrong for this network; the message says why."""
 
 
-class FusedUnsupported(WeightbenchError):
-    """Fused alignment meets an operation without a forward derivative; the message names it."""
+class FusedUnsupported(AlignmentUnsupported):
+    """Fused alignment would be wrong or has no derivative of an operation; the message says."""
 
 
 class BadData(WeightbenchError):

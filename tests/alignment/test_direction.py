@@ -9,7 +9,7 @@ from weightbench.tasks.networks import mlp
 
 from tests.alignment.cases import Case, built_in, case
 from weightbench.alignment.direction import Direction, clean_direction
-from weightbench.alignment.layers import LinearWeight
+from weightbench.alignment.parts import LinearWeight
 
 
 def directed(own: Case, n: int = 100) -> Direction:

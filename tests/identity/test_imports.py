@@ -114,7 +114,7 @@ def test_names_of_foreign_modules() -> None:
         (Import("torch.nn.functional"), ("relu",), "torch.nn.functional.relu"),
         (Import("weightbench"), (), "weightbench"),
         (Import("weightbench", "normalize"), (), "weightbench.normalize"),
-        (Import("weightbench.training.batch", "normalize"), (), "weightbench.normalize"),
+        (Import("weightbench.alignment.weights", "normalize"), (), "weightbench.normalize"),
         (Import("weightbench.errors"), ("BadSpec",), "weightbench.BadSpec"),
     ):
         assert reader.target(target, module, attributes) == ["name", name]

@@ -44,7 +44,7 @@ from collections import OrderedDict as Ordered, deque
 from torch import *
 from .near import thing
 import weightbench as wb
-from weightbench.training.batch import normalize
+from weightbench.alignment.weights import normalize
 
 try:
     import fast
@@ -239,7 +239,7 @@ SAME = [
     ("error", "mistake"),
     ("held", "kept"),
     ("pairs", "couples"),
-    ("weightbench.training.batch import", "weightbench import"),
+    ("weightbench.alignment.weights import", "weightbench import"),
     ("import weightbench as wb", "import weightbench as wb\nimport weightbench.training.batch"),
     ("    table: dict[str, int]", "    table: Mapping[str, int]"),
     ("counts: dict[str, int] =", "counts ="),

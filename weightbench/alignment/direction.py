@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from weightbench.alignment.calls import Call, recorded
-from weightbench.alignment.layers import LinearWeight, own
-from weightbench.alignment.passes import clean_loss, kept_buffers, outputs, trained
+from weightbench.alignment.layers import own
+from weightbench.alignment.parts import LinearWeight
+from weightbench.alignment.passes import clean_loss, outputs, trained
+from weightbench.alignment.untouched import kept_state
 
 Direction = dict[nn.Parameter, Tensor | LinearWeight]
 
@@ -22,7 +24,7 @@ def clean_direction(model: nn.Module, inputs: Tensor, labels: Tensor, n: int) ->
     Products of ``n`` examples' gradients with factors are sums over pairs of examples (eq. 25 of
     Ren et al. 2018, appendix). Which layers those are is a matter of counting: see :func:`_paired`.
     """
-    with kept_buffers(model), recorded(model) as calls:
+    with kept_state(model), recorded(model) as calls:
         loss = clean_loss(outputs(model, inputs), labels)
         paired = _paired(calls, n)
         formed = [p for p in trained(model).values() if p not in paired]

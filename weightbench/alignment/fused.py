@@ -10,21 +10,22 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 from torch.func import functional_call
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from weightbench.alignment.passes import Loss, clean_gradient, losses_of, trained, widened
+from weightbench.alignment.passes import (
+    Aligned,
+    Batches,
+    Loss,
+    clean_gradient,
+    derivable_kernels,
+    losses_of,
+    trained,
+    widened,
+)
 from weightbench.alignment.tangents import own_tangents
 from weightbench.errors import FusedUnsupported
 
 
-def fused(
-    model: nn.Module,
-    loss: Loss,
-    inputs: Tensor,
-    labels: Tensor,
-    clean_inputs: Tensor,
-    clean_labels: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
+def fused(model: nn.Module, loss: Loss, batches: Batches) -> Aligned:
     """Alignment (n,) detached, logits (n, K) and losses (n,) with graph.
 
     The directional derivative of the losses along the clean gradient is, element by element,
@@ -35,32 +36,29 @@ def fused(
     Raises:
         FusedUnsupported: an operation of ``model`` has no forward derivative.
     """
-    direction = clean_gradient(model, clean_inputs, clean_labels)
-    logits, tangent = _dual_pass(model, direction, inputs)
+    direction = clean_gradient(model, batches.clean_inputs, batches.clean_labels)
+    logits, tangent = _dual_pass(model, direction, batches.inputs)
     logits = widened(logits)
-    losses = losses_of(loss, logits, labels)
-    return _derivative(losses, logits, tangent.to(logits.dtype)), logits, losses
+    losses = losses_of(loss, logits, batches.labels)
+    return Aligned(_derivative(losses, logits, tangent.to(logits.dtype)), logits, losses)
 
 
 def _dual_pass(
     model: nn.Module, direction: dict[nn.Parameter, Tensor], inputs: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Outputs (n, K) with graph, and their derivative along ``direction`` without."""
-    # The level must be left before any reverse pass, which would carry tangents too. Of torch's
-    # kernels of attention only the plain one has a forward derivative.
+    # The level must be left before any reverse pass, which would carry tangents too.
     with (
         dual_level(),
         _tangents_without_graph(model),
         own_tangents(model),
-        sdpa_kernel(SDPBackend.MATH),
+        derivable_kernels(model),
     ):
         duals = {name: make_dual(p, direction[p]) for name, p in trained(model).items()}
         try:
             logits, tangent = unpack_dual(functional_call(model, duals, (inputs,)))
         except NotImplementedError as error:
-            raise FusedUnsupported(
-                f"{str(error).splitlines()[0]} Use alignment=higher for this network."
-            ) from error
+            raise FusedUnsupported(str(error).splitlines()[0]) from error
         return logits, torch.zeros_like(logits) if tangent is None else tangent.detach()
 
 
@@ -68,11 +66,17 @@ def _derivative(losses: Tensor, logits: Tensor, tangent: Tensor) -> Tensor:
     """The directional derivative of ``losses`` along ``tangent``, the graph of ``losses`` intact.
 
     By two reverse passes over the loss alone, which respect ``no_grad`` and ``detach`` inside it
-    (forward derivatives pass through ``no_grad``) and need no forward formula of its operations.
+    (forward derivatives pass through ``no_grad``) and need no forward formula of its operations;
+    where an operation has no second derivative, by one for each example.
     """
     seed = torch.zeros_like(losses, requires_grad=True)
-    (pulled,) = torch.autograd.grad(losses, logits, seed, create_graph=True)
-    (pushed,) = torch.autograd.grad(pulled, seed, tangent)
+    try:
+        (pulled,) = torch.autograd.grad(losses, logits, seed, create_graph=True)
+        (pushed,) = torch.autograd.grad(pulled, seed, tangent)
+    except RuntimeError:
+        rows = torch.eye(len(losses)).to(losses)
+        slopes = [torch.autograd.grad(losses, logits, row, retain_graph=True)[0] for row in rows]
+        pushed = torch.stack([(slope * tangent).sum() for slope in slopes])
     return pushed
 
 

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from weightbench.alignment.calls import Call, recorded, traced
 from weightbench.alignment.direction import clean_direction
-from weightbench.alignment.layers import LinearWeight, Part, Weights, split
-from weightbench.alignment.passes import Loss, losses_of, outputs
+from weightbench.alignment.layers import split
+from weightbench.alignment.parts import LinearWeight, Part, Weights
+from weightbench.alignment.passes import Aligned, Batches, Loss, losses_of, outputs
 
 Gradients = dict[nn.Parameter, Tensor]
 
 
-def layerwise(
-    model: nn.Module,
-    loss: Loss,
-    inputs: Tensor,
-    labels: Tensor,
-    clean_inputs: Tensor,
-    clean_labels: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Callable[[Tensor], None]]:
+def layerwise(model: nn.Module, loss: Loss, batches: Batches) -> Aligned:
     """Alignment (n,), logits (n, K), losses (n,), all detached, and what accumulates the gradient.
 
     One forward pass and one reverse pass that stops at the layers' outputs give, for each call of a
@@ -31,10 +23,11 @@ def layerwise(
     needs no reverse pass of its own. Right only where no example touches another: see
     :func:`weightbench.alignment.obstacles.obstacle`.
     """
-    direction = clean_direction(model, clean_inputs, clean_labels, len(labels))
+    n = len(batches.labels)
+    direction = clean_direction(model, batches.clean_inputs, batches.clean_labels, n)
     with recorded(model) as calls:
-        logits = outputs(model, inputs)
-        losses = losses_of(loss, logits, labels)
+        logits = outputs(model, batches.inputs)
+        losses = losses_of(loss, logits, batches.labels)
     parts = parts_of(traced(calls, losses, torch.ones_like(losses)))
     alignment = torch.zeros_like(losses)
     with torch.no_grad(), torch.autocast(logits.device.type, enabled=False):
@@ -43,7 +36,9 @@ def layerwise(
             alignment += (
                 along.pairs(part) if isinstance(along, LinearWeight) else part.product(along)
             )
-    return alignment, logits.detach(), losses.detach(), lambda w: accumulate(total(parts, w))
+    return Aligned(
+        alignment, logits.detach(), losses.detach(), lambda w: accumulate(total(parts, w))
+    )
 
 
 def parts_of(pairs: list[tuple[Call, Tensor]]) -> list[tuple[nn.Parameter, Part]]:

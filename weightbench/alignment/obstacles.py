@@ -1,9 +1,8 @@
-"""What stands in the way of the layerwise method: found once per model, and remembered."""
+"""What stands in the way of the layerwise method, in words."""
 
 from __future__ import annotations
 
-import weakref
-from typing import Any
+import collections
 
 import torch
 from torch import Tensor, nn
@@ -11,35 +10,19 @@ from torch import Tensor, nn
 from weightbench.alignment import layers
 from weightbench.alignment.calls import Call, recorded, traced
 from weightbench.alignment.layerwise import Gradients, parts_of, total
-from weightbench.alignment.passes import Loss, kept_buffers, losses_of, outputs, trained
+from weightbench.alignment.passes import Batches, Loss, losses_of, outputs, trained
 from weightbench.errors import LayerwiseUnsupported
 
 _TOLERANCE = 1e-3  # of the gradient's norm, between two ways to sum in float32
-
-# Per model: what the answer depends on, and the answer.
-_Answer = tuple[Any, str | None]
-_answers: weakref.WeakKeyDictionary[nn.Module, _Answer] = weakref.WeakKeyDictionary()
+_ROUNDING = collections.defaultdict(lambda: 1e-2, {torch.float32: 1e-5, torch.float64: 1e-12})
 
 
-def obstacle(model: nn.Module, loss: Loss, inputs: Tensor, labels: Tensor) -> str | None:
+def obstacle(model: nn.Module, loss: Loss, batches: Batches) -> str | None:
     """Why layerwise alignment of ``model`` would be wrong, or None.
 
-    Asked again when a module changes between training and evaluation mode, when a parameter is
-    frozen or thawed, or for another loss. A first question costs about two plain steps: it lays the
-    method's own gradient of half of the losses beside that of a reverse pass.
+    Takes about two plain steps. The caller sees to it that this leaves no trace.
     """
-    modes = tuple(module.training for module in model.modules())
-    state = (modes, frozenset(trained(model)), _identity(loss))
-    known = _answers.get(model)
-    if known is None or known[0] != state:
-        known = (state, _by_kind(model) or _by_trial(model, loss, inputs, labels))
-        _answers[model] = known
-    return known[1]
-
-
-def _identity(loss: Loss) -> Any:
-    """What tells one loss from another without keeping its owner alive."""
-    return weakref.ref(getattr(loss, "__func__", loss))
+    return _by_kind(model) or _by_weights(model, loss, batches)
 
 
 def _by_kind(model: nn.Module) -> str | None:
@@ -51,50 +34,48 @@ def _by_kind(model: nn.Module) -> str | None:
     return None
 
 
-def _by_trial(model: nn.Module, loss: Loss, inputs: Tensor, labels: Tensor) -> str | None:
-    """Compare gradients of the losses of a random half of the batch; leaves no trace.
+def _by_weights(model: nn.Module, loss: Loss, batches: Batches) -> str | None:
+    """Compare reverse passes from weighted losses with the weighted reverse pass from all losses.
 
-    Where an example touches another, output gradients of the other half are not zero. Where a
+    Where one example touches another of another weight, the two differ at a layer's output. Where a
     parameter is used outside of its layer's call, the layers' gradients miss that use.
     """
-    devices = [inputs.device] if inputs.device.type == "cuda" else []
-    with (
-        torch.random.fork_rng(devices),
-        kept_buffers(model),
-        torch.autocast(inputs.device.type, enabled=False),
-    ):
-        with recorded(model) as calls:
-            losses = losses_of(loss, outputs(model, inputs), labels)
-        half = _half(losses)
-        pairs = traced(calls, losses, half, retain_graph=True)
-        if reason := _by_row(pairs, half):
-            return reason
-        try:
-            parts = parts_of(pairs)
-        except LayerwiseUnsupported as error:
-            return str(error)
-        names = trained(model)
-        true = torch.autograd.grad(losses, list(names.values()), half, materialize_grads=True)
-        return _by_gradient(total(parts), dict(zip(names.values(), true, strict=True)))
+    with recorded(model) as calls:
+        losses = losses_of(loss, outputs(model, batches.inputs), batches.labels)
+    weights = distinct_weights(losses)
+    alike = traced(calls, losses, torch.ones_like(losses), retain_graph=True)
+    weighted = traced(calls, losses, weights, retain_graph=True)
+    if reason := _by_row(alike, weighted, weights):
+        return reason
+    try:
+        parts = parts_of(weighted)
+    except LayerwiseUnsupported as error:
+        return str(error)
+    names = trained(model)
+    true = torch.autograd.grad(losses, list(names.values()), weights, materialize_grads=True)
+    return _by_gradient(total(parts), dict(zip(names.values(), true, strict=True)))
 
 
-def _half(losses: Tensor) -> Tensor:
-    """1 for about half of the examples, 0 for the others; the same ones every time."""
+def distinct_weights(losses: Tensor) -> Tensor:
+    """Weights of examples, (n,), from 0 to 1, in no order; no two are alike."""
     stream = torch.Generator().manual_seed(0)
-    half = torch.rand(len(losses), generator=stream) < 0.5
-    half[0], half[-1] = True, False
-    return half.to(losses)
+    return torch.randperm(len(losses), generator=stream).to(losses) / max(len(losses) - 1, 1)
 
 
-def _by_row(pairs: list[tuple[Call, Tensor]], half: Tensor) -> str | None:
-    """Whether an example outside of ``half`` has a part in the losses of ``half``."""
-    for call, b in pairs:
+def _by_row(
+    alike: list[tuple[Call, Tensor]], weighted: list[tuple[Call, Tensor]], weights: Tensor
+) -> str | None:
+    """Whether an example has a part in the loss of another."""
+    n = len(weights)
+    for (call, b), (_, found) in zip(alike, weighted, strict=True):
         kind = type(call.layer).__name__
-        if len(b) != len(half) or len(call.inputs) != len(half):
+        if len(b) != n or len(call.inputs) != n:
             return f"a {kind} does not have the examples in its first dimension"
-        if b[half == 0].count_nonzero():
+        rows = b.reshape(n, -1)
+        errors = (found.reshape(n, -1) - weights.unsqueeze(1) * rows).norm(dim=1)
+        if (errors > _ROUNDING[b.dtype] * rows.norm(dim=1).max()).any():
             return f"examples touch each other after a {kind}"
-    return None if pairs else "no known layer takes part in the losses"
+    return None if alike else "no known layer takes part in the losses"
 
 
 def _by_gradient(rebuilt: Gradients, true: Gradients) -> str | None:

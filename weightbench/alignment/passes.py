@@ -1,15 +1,49 @@
-"""What the three ways share: outputs and losses of a pass, and passes that leave no trace."""
+"""What the ways share: batches, outputs and losses of a pass, and what an alignment comes with."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from weightbench.alignment.untouched import kept_state
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class Batches(NamedTuple):
+    """A training batch of n examples and a clean batch of m."""
+
+    inputs: Tensor
+    labels: Tensor
+    clean_inputs: Tensor
+    clean_labels: Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Aligned:
+    """Alignment, and what the passes made for it that the update can use.
+
+    Attributes:
+        alignment: (n,) <gradient of the clean loss, gradient of loss i>, detached.
+        logits: (n, K) of the training batch, where the pass was the training pass.
+        losses: (n,) of that pass; with graph, unless ``backward`` is there to replace it.
+        backward: accumulates the gradient of ``sum_i weights_i * losses_i`` in the parameters.
+    """
+
+    alignment: Tensor
+    logits: Tensor | None = None
+    losses: Tensor | None = None
+    backward: Callable[[Tensor], None] | None = None
+
+
+Form = Callable[[nn.Module, Loss, Batches], Aligned]
 
 
 def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
@@ -42,30 +76,35 @@ def trained(model: nn.Module) -> dict[str, nn.Parameter]:
 def clean_gradient(model: nn.Module, inputs: Tensor, labels: Tensor) -> dict[nn.Parameter, Tensor]:
     """The gradient of the clean loss in every trained parameter; buffers stay as they are."""
     parameters = list(trained(model).values())
-    with kept_buffers(model):
+    with kept_state(model):
         gradients = torch.autograd.grad(
             clean_loss(outputs(model, inputs), labels), parameters, materialize_grads=True
         )
-    return dict(zip(parameters, gradients, strict=True))
+    dense = (gradient.to_dense() if gradient.is_sparse else gradient for gradient in gradients)
+    return dict(zip(parameters, dense, strict=True))
 
 
 @contextlib.contextmanager
-def kept_buffers(model: nn.Module) -> Iterator[None]:
-    """Let the block move copies of running statistics and other buffers, thrown away after it.
+def derivable_kernels(model: nn.Module) -> Iterator[None]:
+    """Run attention and recurrent layers through kernels that have every derivative.
 
-    The buffers themselves are not written to: the graph of an earlier pass may still need them.
+    Torch's faster ones have a reverse pass alone: those of attention everywhere, oneDNN's LSTM on a
+    CPU in float32, cuDNN's recurrent layers.
     """
-    owned = [
-        (module, name, buffer)
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-        if buffer is not None
-    ]
-    copies = {buffer: buffer.clone() for _, _, buffer in owned}  # of a shared one, one copy
-    for module, name, buffer in owned:
-        module._buffers[name] = copies[buffer]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        if any(isinstance(module, nn.RNNBase) for module in model.modules()):
+            stack.enter_context(_disabled(torch.backends.mkldnn))
+            stack.enter_context(_disabled(torch.backends.cudnn))
+        yield
+
+
+@contextlib.contextmanager
+def _disabled(library: Any) -> Iterator[None]:
+    """Do without a library of kernels. Its own ``flags`` would set other switches, too."""
+    before = library.enabled
+    library.enabled = False
     try:
         yield
     finally:
-        for module, name, buffer in owned:
-            module._buffers[name] = buffer
+        library.enabled = before

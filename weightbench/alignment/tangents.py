@@ -20,6 +20,8 @@ _KINDS: set[type] = {
     nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d,
 }  # fmt: skip
 
+_NAMES = {"weight", "bias"}
+
 Tangents = dict[str, Tensor | None]  # of parameters by name; None does not move
 
 
@@ -39,6 +41,8 @@ def own_tangents(model: nn.Module) -> Iterator[None]:
 def _concerned(layer: nn.Module) -> bool:
     if type(layer) not in _KINDS or "forward" in vars(layer):
         return False
+    if not layer._parameters.keys() <= _NAMES or "weight" not in layer._parameters:
+        return False  # pruned, normalised or adapted: what it computes is not known here
     return layer.training or not isinstance(layer, _BatchNorm)
 
 

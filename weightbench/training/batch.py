@@ -12,26 +12,10 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from weightbench.alignment import Aligned, Way, align
-from weightbench.alignment.passes import kept_buffers
+from weightbench.alignment.untouched import kept_state
 from weightbench.data.dataset import Pool
 from weightbench.errors import BadWeights, Misuse
 from weightbench.training.run import Batch, Run
-
-
-def normalize(weights: Tensor) -> Tensor:
-    """Clamp at 0 and divide by the sum; an all-zero batch stays zero.
-
-    Ren et al. 2018, section 3.3: w = max(u, 0) / (sum + delta(sum)).
-
-    Args:
-        weights: (n,) float.
-
-    Returns:
-        (n,) float, detached, non-negative; sums to 1 or is all zero.
-    """
-    weights = weights.detach().clamp(min=0)
-    total = weights.sum()
-    return weights / (total + (total == 0))
 
 
 class ComputedBatch(Batch):
@@ -123,7 +107,7 @@ class ComputedBatch(Batch):
                 self._logits, self._losses = aligned.logits, aligned.losses
                 self._update = aligned.backward
             else:
-                with kept_buffers(self.model):
+                with kept_state(self.model):
                     aligned = self._aligned(way)
             self._alignment[way] = aligned.alignment
         return self._alignment[way]
