@@ -3,7 +3,7 @@
     python -m tests.fuzz [COUNT] [--seed S]
 
 An input that a reader neither accepts nor refuses in its own words, or for which it takes more than
-a second or its share of memory, is a finding: it is printed, kept in ``build/fuzz/`` and exits
+a second of a processor or its share of memory, is a finding: it is printed, kept in ``build/fuzz/`` and exits
 with 1. The same seed makes the same inputs.
 """
 
@@ -24,7 +24,7 @@ from types import FrameType
 
 from tests.fuzz.readers import Reader, readers
 
-SECONDS, MEMORY = 1.0, 512 * 2**20  # for one input, beyond what the process has when it starts
+SECONDS, MEMORY = 1.0, 512 * 2**20  # of a processor, and beyond what the process starts with
 FINDINGS = Path(__file__).parents[2] / "build" / "fuzz"
 
 
@@ -38,7 +38,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 def tried(reader: Reader, content: bytes) -> str:
     """What became of an input: ``accepted``, ``refused``, or what went wrong."""
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         reader.read(content)
     except reader.refusals:
@@ -46,13 +46,13 @@ def tried(reader: Reader, content: bytes) -> str:
     except (Exception, _TooSlow) as error:
         return f"{type(error).__name__}: {error}"
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return "accepted"
 
 
 def fuzz(count: int, seed: int) -> tuple[Counter[tuple[str, str]], dict[str, bytes]]:
     """Try ``count`` inputs; how many of each reader ended how, and the findings by name."""
-    signal.signal(signal.SIGALRM, _stop)
+    signal.signal(signal.SIGPROF, _stop)
     ends: Counter[tuple[str, str]] = Counter()
     found: dict[str, bytes] = {}
     everything = sorted(readers().items())
