@@ -3,8 +3,8 @@
     python -m tests.fuzz [COUNT] [--seed S]
 
 An input that a reader neither accepts nor refuses in its own words, or for which it takes more than
-a second of a processor or its share of memory, is a finding: it is printed, kept in ``build/fuzz/`` and exits
-with 1. The same seed makes the same inputs.
+a second of a processor or its share of memory, is a finding: it is printed, kept in ``build/fuzz/``
+and exits with 1. The same seed makes the same inputs.
 """
 
 from __future__ import annotations
