@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help evaluate test golden forging mutants bench gpu site cifar
+.PHONY: help evaluate test golden forging mutants fuzz bench gpu site cifar
 
 help:
 	@echo "make evaluate   train the built-in methods on embedded data and print the leaderboard"
@@ -12,6 +12,7 @@ help:
 	@echo "make golden     every published trial again, bit for bit"
 	@echo "make forging    what is left to gain by altering trials of a submission"
 	@echo "make mutants    wrong edits of the engine that no test notices; goes on where it was stopped"
+	@echo "make fuzz       a million hostile files against every reader of strangers' files"
 	@echo "make bench      what things cost: ratios, measured side by side"
 	@echo "make gpu        tests and ratios that need a GPU"
 	@echo "make cifar      the paper's CIFAR-10 tasks on a GPU; goes on where it was stopped"
@@ -40,6 +41,13 @@ forging: $(BIN)/ready
 mutants: $(BIN)/ready
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mutants]'
 	$(BIN)/python -m tests.mutants $(ARGS)
+
+# Mutations of honest archives, JSON and records, bounded in time and memory, in about five minutes;
+# COUNT=100000 is fewer, ARGS="--seed 7" others. What breaks a reader is kept in build/fuzz/.
+COUNT := 1000000
+
+fuzz: $(BIN)/ready
+	$(BIN)/python -m tests.fuzz $(COUNT) $(ARGS)
 
 bench: $(BIN)/ready
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from weightbench.errors import StoreError
-from weightbench.files import replacing, write_folder, write_text
+from weightbench.files import is_portable, replacing, write_folder, write_text
 
 
 def test_a_folder_is_there_with_all_of_its_files(tmp_path: Path) -> None:
@@ -43,3 +43,19 @@ def test_a_file_that_cannot_be_finished_is_as_it_was(tmp_path: Path) -> None:
         write_half(tmp_path / "file")
     assert (tmp_path / "file").read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "aux", "CON", "nul.txt", "com1", "lpt9.py", "prn .x", "a.", "a ", "a:b", "a*", "a?", "a|b",
+        "", ".", "..", "a\n", "\x1b[31m", "é", "x" * 256, 'a"b', "a<b", "a\\b", "a/b",
+    ],
+)  # fmt: skip
+def test_names_that_do_not_exist_everywhere(name: str) -> None:
+    assert not is_portable(name)
+
+
+@pytest.mark.parametrize("name", ["a", "auxiliary", "mine.py", "com", "com10", "a b", "x" * 255])
+def test_names_that_exist_everywhere(name: str) -> None:
+    assert is_portable(name)

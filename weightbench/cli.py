@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import traceback
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -25,7 +27,7 @@ from weightbench.commands import (
     submit,
     verify,
 )
-from weightbench.commands.output import INTERRUPTED
+from weightbench.commands.output import INTERRUPTED, say
 from weightbench.errors import BadSpec, WeightbenchError
 
 
@@ -34,15 +36,19 @@ class _Commands(click.Group):
 
     Ctrl-C exits with 130, as a shell does, where click would say 1. So is whatever the system
     refuses, above all the output: a full disk, a folder that is gone. A pipe that was closed by who
-    reads from it is no error to speak of.
+    reads from it is no error to speak of. Nothing is shown but through the function for a terminal,
+    not even a warning or a traceback.
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        warned = warnings.showwarning
+        warnings.showwarning = _warn
         try:
             try:
                 Path.cwd()  # libraries fail in odder ways where it is gone
                 return super().main(*args, **kwargs)
             finally:
+                warnings.showwarning = warned
                 if sys.stdout is not None:
                     sys.stdout.flush()
         except BrokenPipeError:
@@ -51,6 +57,9 @@ class _Commands(click.Group):
             _drop_output()
             with contextlib.suppress(OSError):
                 self._say(_refused(error))
+        except Exception:  # a mistake of ours, which may quote what others wrote
+            for line in traceback.format_exc().splitlines():
+                say(line, err=True)
         sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> object:
@@ -67,12 +76,32 @@ class _Commands(click.Group):
             self._say(error)
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo("\nstopped", err=True)
+            say("", err=True)
+            say("stopped", err=True)
             ctx.exit(INTERRUPTED)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:  # of an option before the command
+            self._say(f"{error.format_message()} (weightbench --help says more)")
+            raise click.exceptions.Exit(2) from error
 
     @staticmethod
     def _say(error: Exception | str) -> None:
-        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        say(f"error: {' '.join(str(error).split())}", err=True)
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning in one line, as what it is about may be anybody's text."""
+    say(f"{filename}:{lineno}: {category.__name__}: {message}", err=True)
 
 
 def _refused(error: OSError) -> str:

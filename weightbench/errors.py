@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import traceback
 
+from weightbench.texts import plain
+
 
 class WeightbenchError(Exception):
     """Base of all errors below; the command line prints its message in one line."""
@@ -97,4 +99,4 @@ def describe_error(error: BaseException) -> str:
         if "site-packages" not in frame.filename and not frame.filename.startswith("<")
     ]
     place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
+    return plain(f"{type(error).__name__}: {' '.join(str(error).split())}{place}")

@@ -13,6 +13,18 @@ from typing import BinaryIO
 
 from weightbench.errors import RecordError, StoreError
 
+# Names that Windows keeps for devices, in any folder and with any ending.
+_DEVICES = {"aux", "con", "nul", "prn"} | {f"{p}{i}" for p in ("com", "lpt") for i in range(10)}
+
+
+def is_portable(name: str) -> bool:
+    """Whether every file system takes a file of this name, and shows it under the same."""
+    stem = name.partition(".")[0].strip().lower()
+    odd = any(c in '<>:"/\\|?*' or not " " <= c <= "~" for c in name)
+    return (
+        bool(stem) and len(name) < 256 and stem not in _DEVICES and not odd and name[-1] not in ". "
+    )
+
 
 def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
     """The content of a regular file of at most ``limit`` bytes; a link is not followed.

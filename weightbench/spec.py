@@ -77,6 +77,8 @@ def parse_spec(text: str) -> Spec:
     Raises:
         BadSpec: the text does not have that form.
     """
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadSpec(f"cannot read {text!r}: a record cannot hold it, for it is not Unicode")
     # A path may hold a plus sign; what follows its ".py:" may not.
     path, colon, rest = text.strip().rpartition(".py:")
     own, *wrappers = re.split(r"\+(?![^\[]*\])", rest)

@@ -21,11 +21,11 @@ for _name in ("accuracy", "selected_accuracy", "chance", "realised_noise"):
     GOOD["training", _name] = [0.0, 1.0]
     BAD["training", _name] = [-1e-9, 1 + 1e-9, None, "0.5", True]
 for _name in ("steps", "side_steps"):
-    GOOD["training", _name] = [0, 10**9]
-    BAD["training", _name] = [-1, 0.5, None, "1", True]
+    GOOD["training", _name] = [0, 10**9, 2**53]
+    BAD["training", _name] = [-1, 2**53 + 1, 10**400, 0.5, None, "1", True]
 GOOD |= {
-    ("training", "sizes", "train"): [0],
-    ("training", "phases", "train"): [0.0],
+    ("training", "sizes", "train"): [0, 2**53],
+    ("training", "phases", "train"): [0.0, 1e10],
     ("training", "checksums", "data"): ["0" * 16, "f" * 64],
     ("training", "predictions"): ["0" * 16, "f" * 64],
     ("training", "used_holdout"): [True, False],
@@ -44,24 +44,34 @@ GOOD |= {
     ("trial", "privileged"): [True],
     ("trial", "fingerprint"): ["0" * 16, "f" * 64],
     ("trial", "source"): ["0" * 16, "f" * 64],
-    ("provenance", "commit"): [None, "abc"],
+    ("provenance", "commit"): [None, "abcdef0", "0" * 64],
     ("provenance", "threads"): [0],
-    ("provenance", "packages"): [{}],
-    ("finished",): ["x" * 300],
+    ("provenance", "packages"): [{}, {f"p{i}": "x" * 300 for i in range(50)}],
+    ("provenance", "machine"): ["", "x" * 300],
+    ("finished",): ["2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00.123456-01:30"],
 }
 BAD |= {
-    ("training", "sizes", "train"): [-1, 0.5, None],
-    ("training", "phases", "train"): [-1e-9, None, "1"],
+    ("training", "sizes", "train"): [-1, 0.5, None, 2**53 + 1],
+    ("training", "sizes"): [{f"p{i}": 1 for i in range(51)}, {"": 1}, {"x" * 301: 1}],
+    ("training", "phases", "train"): [-1e-9, None, "1", 1.1e10, 1e308],
+    ("training", "phases"): [{f"p{i}": 1.0 for i in range(51)}],
     ("training", "checksums", "data"): ["0" * 15, "f" * 65, "F" * 16, "g" * 16, "", None],
     ("training", "predictions"): ["0" * 15, "f" * 65, "F" * 16, "0" * 16 + "\n", None],
     ("training", "used_holdout"): [None, 1, "yes"],
-    ("training", "select_curve"): [[[-1, 0.5]], [[1, 1.1]], [[1]], [[1, 0.5, 1]], None],
+    ("training", "select_curve"): [
+        [[-1, 0.5]],
+        [[1, 1.1]],
+        [[1]],
+        [[1, 0.5, 1]],
+        None,
+        [[1, 0.5]] * 100_001,
+    ],
     ("training", "peak_bytes"): [-1, 0.5],
     ("training", "weights", "step"): [-1, None],
     ("training", "weights", "auroc"): [-0.1, 1.1],
     ("training", "weights", "effective"): [-0.1, 1.001, None],
     ("training", "weights", "zero"): [-0.1, 1.1, None],
-    ("training", "weights", "by_class"): [None, ["1"]],
+    ("training", "weights", "by_class"): [None, ["1"], [1e13], [-1e308], [1.0] * 100_001],
     ("trial", "seed"): [-1, 0.5, None, "0"],
     ("trial", "task"): ["", "x" * 301, None, 1],
     ("trial", "weighter"): ["", "x" * 301, None],
@@ -69,23 +79,29 @@ BAD |= {
     ("trial", "privileged"): [None, 1, "no"],
     ("trial", "fingerprint"): ["0" * 15, "f" * 65, "X" * 16, None],
     ("trial", "source"): ["0" * 15, "f" * 65, "X" * 16, None],
-    ("provenance", "commit"): [1],
+    ("provenance", "commit"): [1, "abc", "HEAD", "F" * 40, "0" * 65, "0" * 40 + "\n"],
     ("provenance", "dirty"): [None, 0],
-    ("provenance", "machine"): [None],
+    ("provenance", "machine"): [None, "x" * 301],
     ("provenance", "threads"): [-1, None],
-    ("provenance", "packages"): [None, {"torch": 2}],
-    ("finished",): ["", "x" * 301, None],
+    ("provenance", "packages"): [
+        None,
+        {"torch": 2},
+        {"torch": ""},
+        {f"p{i}": "1" for i in range(51)},
+        {"torch": "1" * 301},
+    ],
+    ("finished",): ["", "x", None, "tomorrow", "2026-01-01", "2026-01-01T00:00:00", "9" * 40],
     ("status",): ["fine", None, "OK"],
     ("schema_version",): [0, 99, "1", None, 1.5],
     ("reason",): ["it failed", None],
 }
 COSTS: dict[str, tuple[list[Any], list[Any]]] = {
     **{
-        name: ([1e-9, 1e9], [0.0, -1.0, None, "1"])
+        name: ([1e-9, 1e9], [0.0, -1.0, None, "1", 0.9e-9, 1.1e9, 5e-324, 1e308])
         for name in ("time_ratio", "time_low", "time_high", "memory_ratio")
     },
-    "flop_ratio": ([None, 1e-9], [0.0, -1.0, "1"]),
-    "step_seconds": ([0.0], [-1e-9, None]),
+    "flop_ratio": ([None, 1e-9, 1e9], [0.0, -1.0, "1", 1e308]),
+    "step_seconds": ([0.0, 1e10], [-1e-9, None, 1.1e10]),
     "schema_version": ([], [0, 99, None]),
 }
 

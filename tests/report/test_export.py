@@ -15,7 +15,6 @@ from weightbench.cli import main
 from weightbench.errors import StoreError
 from weightbench.records.schema import Record
 from weightbench.records.store import Store
-from weightbench.report.cells import plain
 from weightbench.report.export import (
     BEGIN,
     END,
@@ -25,6 +24,7 @@ from weightbench.report.export import (
     to_markdown,
 )
 from weightbench.scoring import Board, board
+from weightbench.texts import plain
 
 HOSTILE = "<script>alert(1)</script>|`*_[x](y)\x1b[31m"
 

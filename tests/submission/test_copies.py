@@ -99,7 +99,8 @@ def test_records_of_the_board_and_submissions_beside_it_are_others(
 ) -> None:
     board = folder.path.parent.parent
     train(Store(board), "uniform")
-    (found,) = neighbours(folder.path)
+    (found,), unread = neighbours(folder.path)
+    assert unread == []
     assert found.name == "uniform"
     assert {seed for _, seed in found.predicted} == {0, 1}
     assert all(len(predicted()) == 100 for predicted in found.predicted.values())
@@ -111,7 +112,7 @@ def test_damaged_predictions_of_others_stop_nobody(folder: Folder) -> None:
     train(Store(board), "uniform")
     for path in (board / "predictions").iterdir():
         path.write_bytes(b"PK")
-    refuse_copies(read(folder.path), neighbours(folder.path))
+    refuse_copies(read(folder.path), neighbours(folder.path)[0])
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,18 @@ import shutil
 import stat
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.fuzz.mutations import zipped
 from tests.shell import TINY
 from tests.submission.made import Folder, npy, train
 from weightbench.errors import SubmissionError
-from weightbench.records.schema import read_record
+from weightbench.records.schema import _seal, read_record
 from weightbench.records.store import Store
 from weightbench.records.store import checksum as predictions_checksum
 from weightbench.submission.verifying import verify
@@ -197,6 +199,81 @@ def capitals(f: Folder) -> None:
     f.pack([*members, (members[0][0].upper(), members[0][1])])
 
 
+def cost(**changes: object) -> Edit:
+    """A cost of its own, as it might be submitted."""
+
+    def edit(f: Folder) -> None:
+        fields = json.loads((f / "records.json").read_text())
+        first = fields["records"][0]
+        made = {
+            "schema_version": 2, "trial": {**first["trial"], "seed": 0}, "time_ratio": 1.0,
+            "time_low": 0.9, "time_high": 1.1, "step_seconds": 0.001, "flop_ratio": 1.0,
+            "memory_ratio": 1.0, "provenance": first["provenance"], **changes,
+        }  # fmt: skip
+        fields["costs"] = [{**made, "sha256": _seal(made)}]
+        f.write("records.json", json.dumps(fields).encode())
+
+    return edit
+
+
+def version(**packages: str) -> Edit:
+    """Other versions, wherever they are told."""
+    return lambda f: f.records(
+        lambda rs: [r["provenance"]["packages"].update(packages) for r in rs]
+    )
+
+
+def all_made_with(**changes: object) -> Edit:
+    return lambda f: f.records(lambda rs: [r["provenance"].update(changes) for r in rs])
+
+
+def finished(time: str) -> Edit:
+    return lambda f: f.first(lambda r: r.update(finished=time))
+
+
+def engine(number: int) -> Edit:
+    def edit(f: Folder) -> None:
+        f.records(lambda rs: [r["trial"].update(engine=number) for r in rs])
+        f.rekey()
+
+    return edit
+
+
+def lying(claims: dict[str, int], more: int = 0) -> Edit:
+    """An archive whose index says something else of the first member than it holds."""
+
+    def edit(f: Folder) -> None:
+        (name, content), *others = f.members().items()
+        lies = {"crc": zlib.crc32(content), **claims}
+        first = (name.encode(), content + b"\0" * more, lies)
+        f.write("predictions.npz", zipped([first, *((n.encode(), c, {}) for n, c in others)]))
+
+    return edit
+
+
+def members(count: int) -> Edit:
+    return lambda f: f.write(
+        "predictions.npz", zipped([(b"%d.npy" % i, b"", {}) for i in range(count)], kind=0)
+    )
+
+
+def renamed(name: str) -> Edit:
+    """The folder and its manifest under another name."""
+
+    def edit(f: Folder) -> None:
+        f.manifest(lambda m: m.update(name=name))
+        f.path = f.path.rename(f.path.with_name(name))
+
+    return edit
+
+
+def keys(number: int) -> bytes:
+    """An object of so many keys, the last of them twice."""
+    inside = ", ".join(f'"{i}": 0' for i in (*range(number), number - 1))
+    return f"{{{inside}}}".encode()
+
+
+MARKS = "a" + "\u0300\u0316" * 30_000
 MILLION = b'{"schema_version": 1, "costs": [], "records": [' + b"{}," * (10**6 - 1) + b"{}]}"
 
 
@@ -216,10 +293,6 @@ def everywhere(**changes: object) -> Edit:
 
 def packages(**changes: str) -> Edit:
     return lambda f: f.records(lambda rs: [r["provenance"]["packages"].update(changes) for r in rs])
-
-
-def finished(when: str) -> Edit:
-    return lambda f: f.first(lambda r: r.update(finished=when))
 
 
 def all_failed(f: Folder) -> None:
@@ -281,7 +354,7 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     "NaN": (numbers("NaN"), "the number NaN is not finite"),
     "infinity": (numbers("-Infinity"), "the number -Infinity is not finite"),
     "overflowing number": (numbers("1e999"), "the number 1e999 is not finite"),
-    "a number without end": (numbers("9" * 5000), "records.json is not JSON"),
+    "a number without end": (numbers("9" * 5000), "a number has 5,000 digits; at most 40"),
     "UTF-16": (
         lambda f: (f / "manifest.json").write_bytes("{}".encode("utf-16")), "is not UTF-8",
     ),
@@ -296,7 +369,7 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     "too many records": (lambda f: f.records(lambda rs: rs.extend(
         [dict(rs[0]) for _ in range(2000)])), "not a list of at most 2000"),
     "a million records": (
-        lambda f: f.write("records.json", MILLION), "records is not a list of at most 2000",
+        lambda f: f.write("records.json", MILLION), "holds more than 1,000,000 values and keys",
     ),
     # texts
     "HTML in the contact": (set_(contact=HTML), "a text holds markup"),
@@ -309,9 +382,9 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     "escapes in a package": (made_with(packages={ESC: "1"}), "a text holds control characters"),
     "escapes in the weighter": (trial(weighter=ESC), "a text holds control characters"),
     "HTML in a task": (trial(task=HTML), "a text holds markup"),
-    "piled accents": (set_(contact="me" + "\u0335\u0321\u0348" * 9), "piles up accents"),
+    "piled accents": (set_(contact="me" + "\u0335\u0321\u0348" * 9), "invisible or piled ones"),
     "zero width": (set_(contact="m\u200be@example.org"), "a text holds control characters"),
-    "no time": (lambda f: f.first(lambda r: r.update(finished="tomorrow")), "is not a time"),
+    "no time": (lambda f: f.first(lambda r: r.update(finished="tomorrow")), "finished: String"),
     "escapes in the source": (
         lambda f: f.write("weighter.txt", ESC.encode()), "line 1 holds control characters",
     ),
@@ -319,7 +392,7 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
         lambda f: f.write("weighter.txt", "x = 1  # \u202e".encode()), "line 1 holds control",
     ),
     # archive
-    "zip bomb": (bomb, "unpacks to more than 67,108,864 bytes"),
+    "zip bomb": (bomb, "unpacks to more than 33,554,432 bytes"),
     "no archive": (lambda f: f.write("predictions.npz", b"PK"), "no archive that can be read"),
     "traversal in the archive": (odd_member("../../evil.py"), "belongs to no record"),
     "absolute path in the archive": (odd_member("/etc/evil"), "belongs to no record"),
@@ -335,10 +408,55 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     "pickle": (pickled, "is not a plain array"),
     "10^9 predictions": (lambda f: f.swap_member(npy(b"\1" * 100, 10**9)), "1,000,000,000"),
     "too few predictions": (lambda f: f.swap_member(npy(b"\1" * 9, 9)), "has 9 predictions"),
-    "a huge header": (huge_header, "is not a plain array"),
+    "a huge header": (huge_header, "an array of 100 entries belongs there"),
     "two names for a member": (renamed_member, "no archive that can be read"),
     "a member in capitals": (capitals, "belongs to no record"),
     "text for an array": (lambda f: f.swap_member(b"0,1,2"), "is not a plain array"),
+    "a member beyond its claim": (lying({"size": 228}, 2**26), "no archive that can be read"),
+    "a member that claims 4 GiB": (lying({"size": 2**32 - 1}), "unpacks to more than"),
+    "a member that claims less": (lying({"size": 9}), "no archive that can be read"),
+    "a member elsewhere": (lying({"at": 2**31}), "no archive that can be read"),
+    "members without end": (members(60_000), "holds more than the 4 arrays"),
+    # bounds and provenance
+    "keys without end": (
+        lambda f: f.write("records.json", keys(300_000)), "the key '299999' is there twice",
+    ),
+    "a text without end": (made_with(machine="x" * 10**6), "a text has 1,000,000 characters"),
+    "marks without end": (made_with(machine=MARKS), "a text has 60,001 characters"),
+    "marks in the contact": (set_(contact=MARKS[:1900]), "invisible or piled ones"),
+    "a Hangul filler": (set_(contact="me\u3164@example.org"), "invisible or piled ones"),
+    "a Braille blank": (set_(contact="me\u2800@example.org"), "invisible or piled ones"),
+    "hidden bytes": (set_(contact="me\U000e0141@example.org"), "invisible or piled ones"),
+    "a pile of tones": (set_(contact="me" + "\u0e49" * 30), "invisible or piled ones"),
+    "a pile of half marks": (made_with(machine="x" + "\ufe20" * 9), "invisible or piled ones"),
+    "a command in the contact": (set_(contact="::error::no"), "build server takes for a command"),
+    "a command in an address": (
+        set_(paper="https://example.org/##[error]no"), "build server takes for a command",
+    ),
+    "no steps": (lambda f: f.training(steps=0), "a training of no steps"),
+    "steps beyond numbers": (lambda f: f.training(steps=2**64), "training.steps: Input should be"),
+    "seconds beyond time": (lambda f: f.training(phases={"train": 1e308}), "phases.train: Input"),
+    "a curve beyond the end": (
+        lambda f: f.training(select_curve=[[21, 0.5]]), "the curve does not go up to step 20",
+    ),
+    "sizes of nothing": (lambda f: f.training(sizes={}), "sizes are not those of a training"),
+    "a cost beyond numbers": (cost(time_ratio=1e308), "time_ratio: Input should be less"),
+    "a cost of nothing": (cost(memory_ratio=5e-324), "memory_ratio: Input should be greater"),
+    "operations beyond numbers": (cost(flop_ratio=1.7e308), "flop_ratio: Input should be less"),
+    "quartiles in disorder": (cost(time_low=1.2), "not within its own quartiles"),
+    "a date to come": (finished("9999-12-31T23:59:59+00:00"), "which cannot be"),
+    "a date before there was any": (finished("1970-01-01T00:00:00+00:00"), "which cannot be"),
+    "a day that is none": (finished("2026-02-31T00:00:00+00:00"), "is not a time in ISO 8601"),
+    "no zone": (finished("2026-01-01T00:00:00"), "finished: String should match"),
+    "an engine to come": (engine(99), "made with engine 99; there are "),
+    "an engine of the past": (engine(0), "numbers are comparable with engine"),
+    "a version too old": (version(torch="1.0.0"), "it takes torch>=2.5"),
+    "a Python too old": (version(python="2.7.18"), "made with python 2.7.18; it takes python>=3"),
+    "no versions": (all_made_with(packages={}), "the versions are without that of numpy"),
+    # names
+    "a device of Windows": (renamed("aux"), "aux is no name for a file everywhere"),
+    "a port of Windows": (renamed("com1"), "com1 is no name for a file everywhere"),
+    "a weighter in a device": (set_(weighter="con.py:Mine"), "con.py is no name for a file every"),
     # what is not true
     "hand-edited score": (hand_edited, "sha256: not the checksum"),
     "hand-edited score, sealed": (lambda f: f.training(accuracy=0.99), "the record says last"),
@@ -368,7 +486,7 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
         lambda f: f.records(lambda rs: [r["trial"].update(device="cuda:evil") for r in rs]),
         "cuda:evil is no device",
     ),
-    "two versions": (trial(engine=7), "more than one version of weightbench"),
+    "two versions": (trial(engine=0), "more than one version of weightbench"),
     "two commits": (made_with(commit="ab" * 20), "made at more than one commit"),
     "replayed records": (copied, "2 of 2 trials predict what uniform does, but for 0 of"),
     "replayed records but for one prediction": (
@@ -443,4 +561,4 @@ def test_it_is_refused_for_its_reason_and_nothing_is_written(name: str, folder: 
 
 
 def test_there_are_many() -> None:
-    assert len(HOSTILE) >= 40
+    assert len(HOSTILE) >= 120

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from weightbench.commands.output import say
+
 
 @click.command()
 @click.argument("runs", type=click.Path(file_okay=False), default="runs")
@@ -29,5 +31,5 @@ def anchors(runs: str, out: Path) -> None:
         raise RecordError(f"anchors are made from whole records only; damaged: {damaged[0]}")
     text, refused = freeze(records)
     for line in refused:
-        click.echo(line, err=True)
+        say(line, err=True)
     write_text(out, text)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from weightbench.commands.output import say
 from weightbench.errors import UnknownName
 from weightbench.registry import TASKS, WEIGHTERS, is_file_spec
 from weightbench.spec import parse_spec, suggest
@@ -30,9 +31,10 @@ def check(specs: Sequence[str]) -> None:
     broken = False
     for spec, findings in check_isolated(things):
         for finding in findings:
-            click.echo(f"{spec}: {finding}\n  mend: {finding.mend}")
+            say(f"{spec}: {finding}")
+            say(f"  mend: {finding.mend}")
         if not findings:
-            click.echo(f"{spec}: ok")
+            say(f"{spec}: ok")
         broken |= bool(findings)
     sys.exit(1 if broken else 0)
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from weightbench.commands.output import say
+
 if TYPE_CHECKING:
     from weightbench.records.schema import Record
 
@@ -33,21 +35,21 @@ def doctor(runs: str, repair: bool) -> None:
     damaged = [damage for damage in found if not damage.newer]
     newer = [damage for damage in found if damage.newer]
     for damage in damaged:
-        click.echo(f"damaged: {damage}")
+        say(f"damaged: {damage}")
     for damage in newer:
-        click.echo(f"left where it is: {damage}")
+        say(f"left where it is: {damage}")
     for path in leftovers:
-        click.echo(f"left over: {path}")
+        say(f"left over: {path}")
     if repair:
         for damage in damaged:
-            click.echo(f"set aside: {store.set_aside(damage)}")
+            say(f"set aside: {store.set_aside(damage)}")
         for path in leftovers:
             store.clear(path)
     records, _ = store.records()
     for line in _of_other_data(records):
-        click.echo(line)
+        say(line)
     unread = f", {len(newer)} were made by a newer version of weightbench" if newer else ""
-    click.echo(
+    say(
         f"{len(records)} records hold, {len(damaged)} files are damaged, "
         f"{len(leftovers)} are left over{unread}"
     )

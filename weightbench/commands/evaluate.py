@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from weightbench.commands.output import INTERRUPTED, show_board
+from weightbench.commands.output import INTERRUPTED, say, show_board
 from weightbench.errors import BadSpec
 from weightbench.registry import SUITES
 
@@ -170,9 +170,9 @@ def evaluate(**options: Any) -> None:
     grid = request.plan(store)
     load_data(grid)
     for damage in grid.damaged:
-        click.echo(f"damaged, set aside, run again: {damage}", err=True)
+        say(f"damaged, set aside, run again: {damage}", err=True)
     if grid.newer:
-        click.echo(
+        say(
             f"note: {len(grid.newer)} files were made by a newer version of weightbench and are "
             f"left where they are: {grid.newer[0].path} ...",
             err=True,
@@ -182,7 +182,8 @@ def evaluate(**options: Any) -> None:
             lost = _run(grid, store, executor)
         show_board(store, grid.tasks)
     except KeyboardInterrupt:
-        click.echo("\nstopped; finished trials are kept, the same command goes on", err=True)
+        say("", err=True)
+        say("stopped; finished trials are kept, the same command goes on", err=True)
         sys.exit(INTERRUPTED)
     sys.exit(1 if lost or grid.damaged else 0)
 
@@ -231,7 +232,7 @@ def _executor(request: Request, grid: Grid) -> Iterator[Executor]:
     cluster = Cluster(request.cpus, gpus, request.memory, request.shared)
     with connected(request.address):
         if grid.missing and (shortage := cluster.shortage()):
-            click.echo(f"waiting: {shortage}", err=True)
+            say(f"waiting: {shortage}", err=True)
         yield Ray(request.limits(), cluster, PRELOAD)
 
 
@@ -246,7 +247,7 @@ def _run(grid: Grid, store: Store, executor: Executor) -> bool:
         unmeasured = _costs(grid, store, executor, bar)
     for record in failures:
         name = f"{record.trial.weighter} on {record.trial.task}, seed {record.trial.seed}"
-        click.echo(f"{record.status}: {name}: {record.reason}", err=True)
+        say(f"{record.status}: {name}: {record.reason}", err=True)
     return bool(failures or unmeasured)
 
 
@@ -254,6 +255,7 @@ def _trials(grid: Grid, store: Store, executor: Executor, bar: Progress) -> list
     """Run them; those that failed."""
     from weightbench.commands.progress import CellReport
     from weightbench.evaluation.grid import run_grid
+    from weightbench.report.terminal import print_line
 
     report, failures = CellReport(grid), []
     trials = bar.add_task("trials", total=len(grid.missing))
@@ -262,15 +264,14 @@ def _trials(grid: Grid, store: Store, executor: Executor, bar: Progress) -> list
         if record.status != "ok":
             failures.append(record)
         for line in report.finished(record):
-            bar.console.print(line, highlight=False)
+            print_line(bar.console, line)
     return failures
 
 
 def _costs(grid: Grid, store: Store, executor: Executor, bar: Progress) -> int:
     """Measure them; how many could not be."""
-    from rich.markup import escape
-
     from weightbench.evaluation.grid import missing_costs, run_probes
+    from weightbench.report.terminal import print_line
 
     unmeasured = 0
     probes = missing_costs(grid, store)
@@ -279,5 +280,5 @@ def _costs(grid: Grid, store: Store, executor: Executor, bar: Progress) -> int:
         bar.advance(costs)
         if isinstance(done, str):
             unmeasured += 1
-            bar.console.print(escape(done), highlight=False)
+            print_line(bar.console, done)
     return unmeasured

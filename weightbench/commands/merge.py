@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import click
 
+from weightbench.commands.output import say
+
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(file_okay=False))
@@ -26,7 +28,7 @@ def merge(runs: Sequence[str], out: str) -> None:
     from weightbench.records.store import Store
 
     done = merged([Store(folder) for folder in runs], Store(out))
-    click.echo(
+    say(
         f"{done.records_added} records and {done.costs_added} costs added; "
         f"{out} has {done.records} records"
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from weightbench.commands.output import say
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Registry
 
 _KINDS: dict[str, Registry[Any]] = {
@@ -18,9 +19,9 @@ _KINDS: dict[str, Registry[Any]] = {
 def list_names(kind: str) -> None:
     """List the tasks, weighters, wrappers or suites that are installed."""
     for name in _KINDS[kind].names():
-        click.echo(name)
+        say(name)
     for clash in _KINDS[kind].clashes().values():
-        click.echo(f"note: {clash}", err=True)
+        say(f"note: {clash}", err=True)
 
 
 @click.command()
@@ -29,4 +30,5 @@ def show(id_: str) -> None:
     """Show what a task, weighter, wrapper or suite is, its parameters and where it is defined."""
     from weightbench.report.cards import card
 
-    click.echo(card(id_))
+    for line in str(card(id_)).splitlines():
+        say(line)

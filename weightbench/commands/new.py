@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from weightbench.commands.output import say
+
 
 @click.command()
 @click.argument("kind", type=click.Choice(["weighter", "task"]))
@@ -18,7 +20,7 @@ def new(kind: str, name: str) -> None:
     from weightbench.commands.scaffold import scaffold
 
     path, spec = scaffold("task" if kind == "task" else "weighter", name, Path())
-    click.echo(f"wrote {path}; next:")
+    say(f"wrote {path}; next:")
     if kind == "task":
         following = [f"evaluate --task {spec}", "leaderboard runs"]
     else:
@@ -27,4 +29,4 @@ def new(kind: str, name: str) -> None:
             f"submit {spec} runs --name {name} --contact ... --paper ... --code ...",
         ]
     for command in (f"check {spec}", *following):
-        click.echo(f"  weightbench {command}")
+        say(f"  weightbench {command}")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from weightbench.texts import terminal
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -16,10 +18,15 @@ INTERRUPTED = 130  # exit status after Ctrl-C, as a shell has it
 _PIPE = 160  # columns of what has no width to fit
 
 
+def say(text: object, err: bool = False) -> None:
+    """Print a line, on stderr where it is no result; whoever wrote it, it stays a line."""
+    click.echo(terminal(text), err=err)
+
+
 def say_left_out(damaged: Iterable[object]) -> None:
     """Name damaged files, on stderr."""
     for damage in damaged:
-        click.echo(f"damaged, left out: {damage}", err=True)
+        say(f"damaged, left out: {damage}", err=True)
 
 
 def wide_console() -> Console:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weightbench.commands.output import say_left_out
+from weightbench.commands.output import say, say_left_out
 from weightbench.report.figures import FIGURES
+from weightbench.texts import csv_cell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +58,7 @@ def plot(
 
     make_table, draw = FIGURES[name]()
     table = make_table(_source(Store(runs), tasks, weighters))
-    write_text(out / f"{name}.csv", table.to_csv(index=False))
+    write_text(out / f"{name}.csv", table.map(csv_cell).to_csv(index=False))
     # Names are text, not formulae; and the same table gives the same file.
     with matplotlib.rc_context({"text.parse_math": False, "svg.hashsalt": name}):
         figure = draw(table)
@@ -66,7 +67,7 @@ def plot(
             undated = {"Date": None} if form == "svg" else None
             figure.savefig(buffer, format=form, dpi=150, metadata=undated)
             write_bytes(out / f"{name}.{form}", buffer.getvalue())
-            click.echo(out / f"{name}.{form}")
+            say(out / f"{name}.{form}")
 
 
 def _source(store: Store, tasks: tuple[str, ...], weighters: tuple[str, ...]) -> Source:
@@ -78,7 +79,7 @@ def _source(store: Store, tasks: tuple[str, ...], weighters: tuple[str, ...]) ->
     say_left_out(damaged)
     counted = choose(records, data_today(r.trial.task for r in records))
     for note in counted.notes:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     chosen = [
         r
         for r in counted.kept

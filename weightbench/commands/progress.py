@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from weightbench.evaluation.grid import Grid
@@ -46,4 +45,4 @@ def _line(task: str, weighter: str, records: list[Record]) -> str:
     failures = len(records) - len(accuracies)
     result = f"accuracy {statistics.fmean(accuracies):.3f}" if accuracies else "no result"
     failed = f", {failures} failed" if failures else ""
-    return escape(f"{task:32} {weighter:16} {result} over {len(accuracies)} seeds{failed}")
+    return f"{task:32} {weighter:16} {result} over {len(accuracies)} seeds{failed}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from weightbench.errors import BadSpec
-from weightbench.files import write_text
+from weightbench.files import is_portable, write_text
 
 Kind = Literal["weighter", "task"]
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -29,7 +29,7 @@ def scaffold(kind: Kind, name: str, folder: Path) -> tuple[Path, str]:
         BadSpec: the name cannot be one, or there is such a file already.
         StoreError: the file cannot be written.
     """
-    if not _NAME.fullmatch(name) or len(name) > 60:
+    if not _NAME.fullmatch(name) or len(name) > 60 or not is_portable(name):
         raise BadSpec(f"{name[:80]!r} is no name: use lower-case words joined by hyphens")
     path = folder / f"{name.replace('-', '_')}.py"
     if path.exists():

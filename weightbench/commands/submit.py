@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from weightbench.commands.output import say
+
 
 @click.command()
 @click.argument("weighter")
@@ -36,4 +38,5 @@ def submit(
 
     about = About(name, contact, paper, code)
     folder = bundle(weighter, Store(runs), about, suite, out)
-    click.echo(f"wrote {folder}\nnext:\n  weightbench verify {out / name} --rerun 6")
+    for line in (f"wrote {folder}", "next:", f"  weightbench verify {out / name} --rerun 6"):
+        say(line)

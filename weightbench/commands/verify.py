@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from weightbench.commands.output import say
+
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
@@ -40,13 +42,11 @@ def verify(folder: Path, rerun: int, workers: int, time_limit: float, out: Path 
     limits = Limits(workers, time_limit, share_of_memory(workers))
     evidence, path = verified(folder, rerun, limits, out)
     for note in evidence.notes:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")
     found = evidence.reproduction
     for one in found.reruns if found else []:
         same = "the same predictions" if one.identical else "other predictions"
-        click.echo(
-            f"{one.task}, seed {one.seed}: {one.submitted:.4f}, again {one.again:.4f}, {same}"
-        )
+        say(f"{one.task}, seed {one.seed}: {one.submitted:.4f}, again {one.again:.4f}, {same}")
     if found:
-        click.echo(in_words(found))
-    click.echo(f"{folder.name}: {evidence.badge}; evidence in {path}")
+        say(in_words(found))
+    say(f"{folder.name}: {evidence.badge}; evidence in {path}")

@@ -24,7 +24,7 @@ def provenance(device: str) -> Provenance:
         packages=_versions(),
         commit=commit,
         dirty=dirty,
-        machine=_machine(device),
+        machine=_machine(device)[:300],
         threads=torch.get_num_threads(),
     )
 

@@ -18,13 +18,20 @@ _NO_SCHEMA = 1000  # a number from here on is damage and no newer version
 M = TypeVar("M", bound=BaseModel)
 Status = Literal["ok", "error", "timeout", "oom", "diverged", "skipped"]
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
-Seconds = Annotated[float, Field(ge=0)]
-Ratio = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0, le=2**53)]  # whole numbers that a float holds exactly
+Seconds = Annotated[float, Field(ge=0, le=1e10)]
+Ratio = Annotated[float, Field(ge=1e-9, le=1e9)]
 Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
 Text = Annotated[str, Field(max_length=2000)]
 Name = Annotated[str, Field(min_length=1, max_length=300)]
-
+Time = Annotated[
+    str,
+    Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d:\d\d|Z)$", max_length=40),
+]
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
+BYTES, VALUES = 2**22, 600_000  # of a file of a record
+_PARTS = Field(max_length=50)  # sizes, checksums, phases, packages
+_MANY = Field(max_length=100_000)  # points of a curve, classes
 
 _SORTED = json.JSONEncoder(sort_keys=True)
 
@@ -74,10 +81,10 @@ class Provenance(StrictModel):
         threads: of torch.
     """
 
-    packages: dict[str, str]
-    commit: str | None
+    packages: Annotated[dict[Name, Name], _PARTS]
+    commit: Commit | None
     dirty: bool
-    machine: str
+    machine: Annotated[str, Field(max_length=300)]
     threads: Count
 
 
@@ -96,7 +103,7 @@ class WeightSummary(StrictModel):
     auroc: Share | None
     effective: Annotated[float, Field(ge=0, le=1 + 1e-9)]
     zero: Share
-    by_class: list[float | None]
+    by_class: Annotated[list[Annotated[float, Field(ge=-1e12, le=1e12)] | None], _MANY]
 
 
 class Training(StrictModel):
@@ -125,13 +132,13 @@ class Training(StrictModel):
     selected_accuracy: Share
     chance: Share
     realised_noise: Share
-    sizes: dict[str, Count]
-    checksums: dict[str, Hex]
+    sizes: Annotated[dict[Name, Count], _PARTS]
+    checksums: Annotated[dict[Name, Hex], _PARTS]
     used_holdout: bool
     steps: Count
     side_steps: Count
-    phases: dict[str, Seconds]
-    select_curve: list[tuple[Count, Share]]
+    phases: Annotated[dict[Name, Seconds], _PARTS]
+    select_curve: Annotated[list[tuple[Count, Share]], _MANY]
     predictions: Hex
     weights: WeightSummary | None = None
     peak_bytes: Count | None = None
@@ -155,7 +162,7 @@ class Record(StrictModel):
     reason: Text = ""
     training: Training | None = None
     provenance: Provenance
-    finished: Name
+    finished: Time
 
     @property
     def is_final(self) -> bool:
@@ -229,8 +236,13 @@ def read_cost(text: str | bytes) -> Cost:
 
 
 def _read(model: type[M], text: str | bytes) -> M:
+    if len(text) > BYTES:
+        raise RecordError(f"the file: has {len(text):,} bytes; at most {BYTES:,} are read")
+    encoded = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if encoded.count(b",") + encoded.count(b"[") > VALUES:
+        raise RecordError(f"the file: has more than {VALUES:,} values")
     try:
-        fields = from_json(text, allow_inf_nan=False)
+        fields = from_json(encoded, allow_inf_nan=False)
         seal = fields.pop("sha256", None) if isinstance(fields, dict) else None
         content = model.model_validate_json(to_json(_upgraded(fields)))
         if seal != _seal(fields):

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from weightbench.errors import NewerRecord, RecordError, StoreError
 from weightbench.files import move_aside, read_regular, replacing
 from weightbench.records import layout
+from weightbench.records.archive import unpack
 from weightbench.records.loading import Damage, load
 from weightbench.records.schema import Cost, Record, Trial, read_cost, read_record, write
 from weightbench.records.weights import Weights
 
-_LARGEST = 2**30  # bytes of an archive of arrays
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Predictions = dict[str, NDArray[np.int64]]
 
@@ -146,12 +146,13 @@ class Store:
             RecordError: they are missing, unreadable or not those of the record.
         """
         path = self._path("predictions", record.trial)
+        examples = record.training.sizes.get("test", 0) if record.training else 0
         try:
-            # From memory: of a damaged archive, NumPy leaves the file open.
-            with np.load(io.BytesIO(read_regular(path, _LARGEST)), allow_pickle=False) as archive:
-                found = {name: archive[name].astype(np.int64) for name in archive.files}
-        except Exception as error:
+            content = read_regular(path, _most_bytes(2 * examples))
+            arrays = unpack(content, {"last": examples, "selected": examples})
+        except RecordError as error:
             raise RecordError(f"{path} cannot be read: {error}") from error
+        found = {name: classes.astype(np.int64) for name, classes in arrays.items()}
         if record.training is None or checksum(found) != record.training.predictions:
             raise RecordError(f"{path} does not hold the predictions its record was made with")
         return found
@@ -163,11 +164,12 @@ class Store:
             RecordError: they are unreadable.
         """
         path = self._path("weights", record.trial)
+        examples = record.training.sizes.get("train", 0) if record.training else 0
         try:
             if not os.path.lexists(path):
                 return None
-            return Weights.unpack(read_regular(path, _LARGEST))
-        except Exception as error:
+            return Weights.unpack(read_regular(path, _most_bytes(3 * examples)), examples)
+        except (RecordError, ValueError) as error:
             raise RecordError(f"{path} cannot be read: {error}") from error
 
     def audit(self) -> list[Damage]:
@@ -281,3 +283,8 @@ class Store:
                 f"cannot write {path}: {error.strerror}; finished trials are kept, and the same "
                 f"command goes on once {mend}"
             ) from error
+
+
+def _most_bytes(entries: int) -> int:
+    """Of an archive with so many entries in all, were nothing of it to be compressed."""
+    return 2**24 + 8 * entries

@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from weightbench.errors import RecordError
+from weightbench.records.archive import unpack
 from weightbench.records.schema import WeightSummary
 
+_HISTORY_WORDS = 2**21  # of eight bytes each
 _HISTORY = TypeAdapter(tuple[WeightSummary, ...])
 
 
@@ -48,16 +51,19 @@ class Weights:
         return buffer.getvalue()
 
     @classmethod
-    def unpack(cls, content: bytes) -> Weights:
-        """What :meth:`pack` gave.
+    def unpack(cls, content: bytes, examples: int = 10**8) -> Weights:
+        """What :meth:`pack` gave, of at most so many examples.
 
         Raises:
             ValueError: it is something else.
         """
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            found = {name: archive[name] for name in archive.files}
-        if set(found) != {"weight", "label", "clean", "history"}:
-            raise ValueError("it does not hold weights")
+        each = dict.fromkeys(("weight", "label", "clean"), examples)
+        try:
+            found = unpack(content, {**each, "history": _HISTORY_WORDS})
+        except RecordError as error:
+            raise ValueError(f"it does not hold weights: {error}") from None
+        if len({len(found[name]) for name in each}) > 1:
+            raise ValueError("its arrays are not of the same examples")
         return cls(
             found["weight"].astype(np.float64),
             found["label"].astype(np.int64),

@@ -50,8 +50,3 @@ def cost_texts(row: Row) -> list[str]:
 def fixed(value: float, digits: int) -> str:
     """A number with so many digits after the point, and no sign before a zero."""
     return f"{round(value, digits) + 0.0:.{digits}f}"
-
-
-def plain(text: str) -> str:
-    """``text`` in one line, without characters that steer a terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

@@ -6,26 +6,33 @@ import io
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from weightbench.report.cells import (
     badge_head,
     badge_texts,
     cost_texts,
     letters_of,
-    plain,
     sections,
     skill_text,
 )
 from weightbench.scoring import Board, Cell, Comparison, Difference, Row
+from weightbench.texts import terminal
+
+_KEY = (
+    "skill: 0 is uniform, 1 is oracle (privileged: shown, never ranked)",
+    "first column: the places an entry may hold; overlapping ones cannot be told apart",
+    "x: a training's cost over uniform's; steps measured in turn, alone on the machine",
+)
 
 
 def print_boards(boards: Sequence[Board], console: Console) -> None:
     """Print each board, under its title where it has one."""
     for i, board in enumerate(boards):
         if board.title:
-            console.print("\n" * bool(i) + f"[bold]{_text(board.title)}[/]: {_text(board.about)}\n")
+            title = Text.assemble((terminal(board.title), "bold"), f": {terminal(board.about)}")
+            console.print("\n" * bool(i), title, "\n", sep="")
         print_board(board, console)
 
 
@@ -55,17 +62,16 @@ def print_board(board: Board, console: Console) -> None:
         console.print(_table(board, columns))
         console.print()
     for letter, task in zip(letters, board.tasks, strict=True):
-        console.print(f"{letter}  {_text(task)}", highlight=False)
-    console.print("skill: 0 is uniform, 1 is oracle (privileged: shown, never ranked)")
-    console.print(
-        "first column: the places an entry may hold; overlapping ones cannot be told apart",
-        highlight=False,
-    )
-    console.print(
-        "x: a training's cost over uniform's; steps measured in turn, alone on the machine"
-    )
+        print_line(console, f"{letter}  {task}")
+    for line in _KEY:
+        print_line(console, line)
     for note in board.notes:
-        console.print(f"note: {_text(note)}", highlight=False)
+        print_line(console, f"note: {note}")
+
+
+def print_line(console: Console, text: str) -> None:
+    """Print a line, whoever wrote it."""
+    console.print(Text(terminal(text)))
 
 
 def _table(board: Board, columns: Sequence[str]) -> Table:
@@ -78,9 +84,8 @@ def _table(board: Board, columns: Sequence[str]) -> Table:
         table.add_row(*[title if name == "weighter" else "" for name in columns], style="italic")
         for row in rows:
             cells = _cells(row, board)
-            table.add_row(
-                *[cells[name] for name in columns], style="dim" if row.privileged else None
-            )
+            shown = [Text(terminal(cells[name])) for name in columns]
+            table.add_row(*shown, style="dim" if row.privileged else None)
     return table
 
 
@@ -99,24 +104,26 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         table.add_row(*_difference(difference, difference.task))
     if comparison.overall:
         table.add_row(*_difference(comparison.overall, "skill over all tasks"), style="bold")
-    console.print(f"A  {_text(comparison.one)}\nB  {_text(comparison.other)}\n", highlight=False)
+    for line in (f"A  {comparison.one}", f"B  {comparison.other}", ""):
+        print_line(console, line)
     console.print(table)
     for note in comparison.notes:
-        console.print(f"note: {_text(note)}", highlight=False)
+        print_line(console, f"note: {note}")
 
 
-def _difference(difference: Difference, name: str) -> list[str]:
+def _difference(difference: Difference, name: str) -> list[Text]:
     d = difference.difference
-    return [
-        _text(name),
+    cells = [
+        name,
         f"{difference.one:.3f}",
         f"{difference.other:.3f}",
-        escape(f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]"),
+        f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]",
         f"{difference.p:.2g}",
         f"{difference.holm:.2g}",
         str(difference.n),
         difference.verdict,
     ]
+    return [Text(terminal(cell)) for cell in cells]
 
 
 def _cells(row: Row, board: Board) -> dict[str, str]:
@@ -125,9 +132,9 @@ def _cells(row: Row, board: Board) -> dict[str, str]:
     names = [f"acc {letter}" for letter in letters_of(board)]
     return {
         "": row.place,
-        "weighter": _text(row.weighter),
+        "weighter": row.weighter,
         **dict(zip(badge_head(board), badge_texts(row, board), strict=True)),
-        "skill [95 %]": escape(skill_text(row, board)),
+        "skill [95 %]": skill_text(row, board),
         **dict(zip(names, accuracies, strict=True)),
         **dict(zip(("time x", "FLOP x", "mem x"), cost_texts(row), strict=True)),
         "failed": str(row.failures or ""),
@@ -138,7 +145,3 @@ def _accuracy(cell: Cell | None) -> str:
     if cell is None:
         return ""
     return f"{cell.accuracy.mean:.3f}" + ("*" if cell.failures else "")
-
-
-def _text(text: str) -> str:
-    return escape(plain(text))

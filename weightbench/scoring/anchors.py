@@ -18,6 +18,7 @@ from weightbench.scoring.results import Samples, Vector, chances, choose, sample
 
 LEAST_GAP = 0.03  # between the anchors, for a task to tell anything
 LEAST_GAP_ERRORS = 5
+_ANY_GAP = 1e-9  # accuracies are shares of a test split; a skill beyond it could not be drawn
 
 
 class Anchor(StrictModel):
@@ -81,7 +82,7 @@ def _anchor(by_name: Samples, task: str, chance: float) -> Anchor | None:
         seeds=len(gaps),
         error=float(np.std(gaps, ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else 0.0,
     )
-    return anchor if anchor.gap > 0 else None
+    return anchor if anchor.gap > _ANY_GAP else None
 
 
 def freeze(records: Iterable[Record]) -> tuple[str, list[str]]:

@@ -45,6 +45,8 @@ def _whole_training(
         return None
     own, side = steps[task, weighter]
     plain = steps.get((task, LOWER_ANCHOR), (own, 0))[0]
+    if not plain or not own + side:  # nothing was done, by it or by plain training
+        return None
     return CostRatios(
         time=(own * cost.time_ratio + side) / plain,
         time_low=(own * cost.time_low + side) / plain,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from weightbench.errors import SubmissionError
 from weightbench.submission.changes import added
+from weightbench.texts import terminal
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
@@ -18,4 +19,4 @@ if __name__ == "__main__":
     try:
         print(added(Path(sys.argv[1]), Path(sys.argv[2])))
     except SubmissionError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(terminal(f"error: {error}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from weightbench.errors import StoreError
@@ -12,13 +12,25 @@ from weightbench.records.schema import Cost, Record
 from weightbench.records.store import Store
 from weightbench.registry import Suite
 from weightbench.scoring import Board, board, published_anchors
+from weightbench.scoring.results import choose
 from weightbench.submission.badges import Badge
 from weightbench.submission.published import AuthorText, published
 
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """What boards are made from, how that was verified, what cannot be read, and today's data."""
+    """What boards are made from, how that was verified, and what was left out, today's data too.
+
+    Attributes:
+        records: of the store and of its submissions.
+        costs: likewise.
+        badges: of submissions, by weighter.
+        texts: what authors say of themselves, by weighter.
+        verified: how a submission was verified, in words, by weighter.
+        damaged: files that cannot be read.
+        data: checksums of the data of tasks as they are today.
+        notes: by task, which submitted records are left out.
+    """
 
     records: Sequence[Record]
     costs: Sequence[Cost]
@@ -27,6 +39,7 @@ class Loaded:
     verified: Mapping[str, str]
     damaged: tuple[str, ...]
     data: Mapping[str, str]
+    notes: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def board(self, tasks: Sequence[str] | None = None) -> Board:
         """Of these tasks, in their order; of all where not given."""
@@ -51,7 +64,9 @@ class Loaded:
         scored = board(records, self.costs, tasks, published_anchors(), self.data)
         shown = {row.weighter for row in scored.rows}
         badges = {weighter: badge for weighter, badge in self.badges.items() if weighter in shown}
-        notes = [*scored.notes, *[f"{weighter}: {self.verified[weighter]}" for weighter in badges]]
+        left = [self.notes[task] for task in scored.tasks if task in self.notes]
+        told = [f"{weighter}: {self.verified[weighter]}" for weighter in badges]
+        notes = [*scored.notes, *left, *told]
         return dataclasses.replace(scored, badges=badges, notes=tuple(notes))
 
 
@@ -74,7 +89,8 @@ def load(
     submitted = published(store.root / "submissions", only)
     gc.freeze()  # records stay to the end: looking for garbage among many costs seconds
     broken = (*map(str, damaged + damaged_costs), *submitted.damaged)
-    records = [*records, *submitted.records]
+    fitting, notes = _fitting(records, submitted.records)
+    records = [*records, *fitting]
     if not records and not broken:
         raise StoreError(f"there are no records at {store.root}: weightbench evaluate makes some")
     costs = [*costs, *submitted.costs]
@@ -82,4 +98,28 @@ def load(
         from weightbench.evaluation.data_today import data_today  # loads torch
 
         data = data_today(record.trial.task for record in records)
-    return Loaded(records, costs, submitted.badges, submitted.texts, submitted.notes, broken, data)
+    return Loaded(
+        records, costs, submitted.badges, submitted.texts, submitted.notes, broken, data, notes
+    )
+
+
+def _fitting(
+    own: Sequence[Record], submitted: Sequence[Record]
+) -> tuple[list[Record], Mapping[str, str]]:
+    """The submitted records that can be compared, and by task why others cannot.
+
+    What a task is, its own records on the board say, however new a submission is: one that was made
+    with another version of a task would otherwise take the place of everybody's results.
+    """
+    versions = {r.trial.task: _version(r) for r in choose(own).kept if r.training}
+    fitting = [r for r in submitted if versions.get(r.trial.task, _version(r)) == _version(r)]
+    others = Counter(r.trial.task for r in submitted) - Counter(r.trial.task for r in fitting)
+    return fitting, {
+        task: f"{task}: {number} submitted records are of another version of the task than the "
+        "board's own, and left out"
+        for task, number in others.items()
+    }
+
+
+def _version(record: Record) -> tuple[str, int]:
+    return record.trial.fingerprint, record.trial.engine

@@ -75,7 +75,7 @@ def bundle(weighter: str, store: Store, about: About, suite: str, out: Path) -> 
         submission = read(made)
         examine(submission)
         others = [other for other in recorded(store) if other.name != spec]
-        refuse_copies(submission, neighbours(folder) + others)
+        refuse_copies(submission, neighbours(folder)[0] + others)
     write_folder(folder, contents)
     return folder
 

@@ -88,15 +88,20 @@ def _truth(task: str, seed: int) -> Predicted | None:
         return None
 
 
-def neighbours(folder: Path) -> list[Other]:
-    """Who else is on the board: the submissions beside ``folder`` and the records above them.
+def neighbours(folder: Path) -> tuple[list[Other], list[str]]:
+    """Who else is on the board, and who beside ``folder`` could not be read, with the reason.
 
-    Raises:
-        SubmissionError: one beside it cannot be read.
+    On the board are the submissions beside it and the records above them. What cannot be read
+    there is its own matter: it is shown nowhere, and keeps nobody else from being looked at.
     """
     here = folder.absolute()
-    found = [_submitted(path) for path in _beside(here)]
-    return found + recorded(Store(here.parent.parent))
+    found, unread = [], []
+    for path in _beside(here):
+        try:
+            found.append(_submitted(path))
+        except SubmissionError as error:
+            unread.append(f"not compared with {path.name[:80]!r} beside it: {error}")
+    return found + recorded(Store(here.parent.parent)), unread
 
 
 def own_records(folder: Path) -> list[Record]:
@@ -115,10 +120,7 @@ def _beside(here: Path) -> Iterator[Path]:
 
 
 def _submitted(folder: Path) -> Other:
-    try:
-        other = read(folder)
-    except SubmissionError as error:
-        raise SubmissionError(f"beside it, {folder.name[:80]!r} cannot be read: {error}") from error
+    other = read(folder)
     predicted = {
         (r.trial.task, r.trial.seed): _known(other.predictions[r.trial.key]["last"])
         for r in other.records

@@ -18,7 +18,6 @@ from weightbench.registry import SUITES, WRAPPERS
 from weightbench.scoring import Anchor, published_anchors
 from weightbench.spec import parse_spec
 from weightbench.submission.manifest import SOURCE, Manifest
-from weightbench.submission.possible import refuse_the_impossible
 from weightbench.submission.reading import Submission
 from weightbench.submission.safe import refuse
 from weightbench.training.task import Task, make_task
@@ -40,7 +39,7 @@ def examine(submission: Submission) -> list[str]:
     _check_source(submission)
     tasks = _tasks(manifest)
     _check_complete(submission, tasks)
-    _check_versions(manifest, tasks, published_anchors())
+    _check_versions(submission, tasks, published_anchors())
     missing = []
     for name, task in tasks.items():
         try:
@@ -53,7 +52,6 @@ def examine(submission: Submission) -> list[str]:
         for record in submission.records:
             if record.trial.task == name and record.training:
                 _rescore(record, submission.predictions[record.trial.key], task)
-    refuse_the_impossible(submission.records, submission.costs)
     return missing
 
 
@@ -96,8 +94,9 @@ def _check_complete(submission: Submission, tasks: Iterable[str]) -> None:
 
 
 def _check_versions(
-    manifest: Manifest, tasks: Mapping[str, Task], anchors: Mapping[str, Anchor]
+    submission: Submission, tasks: Mapping[str, Task], anchors: Mapping[str, Anchor]
 ) -> None:
+    manifest = submission.manifest
     for name, claim in manifest.tasks.items():
         if claim.fingerprint != tasks[name].fingerprint:
             refuse(f"{name}: made with another definition of the task than the one here")

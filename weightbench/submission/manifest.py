@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from weightbench._version import __version__
+from weightbench.files import is_portable
 from weightbench.records.schema import Cost, Count, Hex, Name, Provenance, Share
 from weightbench.records.strict import StrictModel
 from weightbench.submission.badges import Badge
@@ -17,7 +18,20 @@ MANIFEST, RECORDS, PREDICTIONS, SOURCE = (
 )  # fmt: skip
 LIMITS = {MANIFEST: 64 * 2**10, RECORDS: 8 * 2**20, PREDICTIONS: 8 * 2**20, SOURCE: 256 * 2**10}
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+
+def _portable(name: str) -> str:
+    """The name of a file, or a spec that starts with one, for every file system."""
+    file = name.partition(":")[0]
+    if not is_portable(file):
+        raise ValueError(f"{file} is no name for a file everywhere; Windows keeps it for a device")
+    return name
+
+
+Slug = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60),
+    AfterValidator(_portable),
+]
 Line = Annotated[str, Field(min_length=3, max_length=200)]
 Url = Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.-]+(/[^\s\"'`\\]*)?$", max_length=300)]
 FileSpec = Annotated[
@@ -27,6 +41,7 @@ FileSpec = Annotated[
         r"(\[[A-Za-z0-9_=.,-]+\])?(\+[a-z0-9-]+(\[[A-Za-z0-9_=.,-]+\])?)*$",
         max_length=200,
     ),
+    AfterValidator(_portable),
 ]
 
 
@@ -65,8 +80,8 @@ class Manifest(StrictModel):
     weighter: FileSpec
     source: Hex
     suite: Slug
-    tasks: dict[Name, Claim]
-    files: dict[Name, Hex]
+    tasks: Annotated[dict[Name, Claim], Field(max_length=200)]
+    files: Annotated[dict[Name, Hex], Field(max_length=10)]
 
 
 class Rerun(StrictModel):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import functools
+import importlib.metadata
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 
 from weightbench._version import ENGINE, __version__
+from weightbench.data import SPLITS
 from weightbench.records.schema import Cost, Provenance, Record, Training, WeightSummary
 from weightbench.submission.safe import refuse
 
@@ -17,24 +24,20 @@ _VERSION = re.compile(
 )
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PACKAGES = frozenset(("python", "weightbench", "torch", "numpy"))
+_CHECKSUMS = {"data", "corruption", "splits"}
 _PHASES = frozenset(("setup", "begin", "train", "select", "finish", "test"))
 _LONGEST = 366 * 86400.0  # seconds of a training
 _THREADS = 4096
 
 
-def refuse_the_impossible(records: Iterable[Record], costs: Iterable[Cost]) -> None:
-    """Refuse what cannot be: versions, commits, dates, durations and counts.
+def refuse_the_impossible(one: Record | Cost, where: str) -> None:
+    """Refuse what no run of weightbench writes down: versions, commits, dates, times and counts.
 
     Raises:
-        SubmissionError: the first such thing, and the trial whose record says it.
+        SubmissionError: the first such thing; the message starts with ``where``.
     """
-    made: list[Record | Cost] = [*records, *costs]
-    for one in made:
-        where = f"{one.trial.task}, seed {one.trial.seed}"
-        for mistake in _mistakes(one):
-            refuse(f"{where}: {mistake}")
-    if len({one.provenance.packages["weightbench"] for one in made}) > 1:
-        refuse("made with more than one version of weightbench; run all trials with one")
+    for mistake in _mistakes(one):
+        refuse(f"{where}: {mistake}")
 
 
 def _mistakes(one: Record | Cost) -> Iterator[str]:
@@ -44,9 +47,14 @@ def _mistakes(one: Record | Cost) -> Iterator[str]:
     if isinstance(one, Cost):
         yield from _of_cost(one)
         return
-    finished = datetime.datetime.fromisoformat(one.finished)
-    if not _FIRST < finished < datetime.datetime.now(datetime.timezone.utc) + _SLOW_CLOCK:
-        yield f"finished at {one.finished}, when it cannot have been"
+    try:
+        finished = datetime.datetime.fromisoformat(one.finished)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        been = _FIRST < finished < now + _SLOW_CLOCK
+    except (ValueError, TypeError):  # no time, or one without its zone
+        been = False
+    if not been:
+        yield f"finished at {one.finished[:40]!r}, when it cannot have been"
     if one.training:
         yield from _of_training(one.training, one.trial.device)
 
@@ -57,6 +65,8 @@ def _of_provenance(made: Provenance) -> Iterator[str]:
     for name, version in made.packages.items():
         if not _VERSION.fullmatch(version):
             yield f"made with {name} {version[:40]!r}, which is no version"
+        elif not _taken().get(name, SpecifierSet()).contains(version, prereleases=True):
+            yield f"made with {name} {version}; it takes {name}{_taken()[name]}"
     if not made.packages.get("python", "").startswith("3."):
         yield "made with another Python than 3"
     if _order(made.packages.get("weightbench", "")) > _order(__version__):
@@ -69,11 +79,29 @@ def _of_provenance(made: Provenance) -> Iterator[str]:
         yield "made on no machine, or with a number of threads that none has"
 
 
+@functools.cache
+def _taken() -> dict[str, SpecifierSet]:
+    """The versions that the package takes, as it was installed; of what it does not say, all."""
+    try:
+        about = importlib.metadata.metadata("weightbench")
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    found = {}
+    for line in about.get_all("Requires-Dist") or []:
+        with contextlib.suppress(InvalidRequirement):
+            wanted = Requirement(line)
+            if wanted.marker is None:
+                found[wanted.name] = wanted.specifier
+    return found
+
+
 def _order(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", version.partition("+")[0])[:3]))
 
 
 def _of_training(training: Training, device: str) -> Iterator[str]:
+    if set(training.checksums) != _CHECKSUMS or set(training.sizes) != set(SPLITS):
+        yield "checksums or sizes are not those of a training"
     seconds = training.phases
     if not seconds.keys() <= _PHASES or "train" not in seconds:
         yield f"a training does not have the phases {sorted(seconds)}"

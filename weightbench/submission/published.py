@@ -12,7 +12,6 @@ from pathlib import Path
 
 from weightbench.errors import SubmissionError
 from weightbench.records.schema import Cost, Record
-from weightbench.report.cells import plain
 from weightbench.submission.badges import BADGES, Badge
 from weightbench.submission.manifest import LIMITS, RECORDS, SOURCE, Evidence, Reproduction
 from weightbench.submission.reading import Submission, read
@@ -77,7 +76,7 @@ def published(folder: Path, least: Badge = "self-reported") -> Published:
                 raise SubmissionError(f"{weighter} was submitted already")
             taken.add(weighter.casefold())
         except SubmissionError as error:
-            damaged.append(plain(f"{path}: {error}"))
+            damaged.append(f"{path}: {error}")
             continue
         badge = evidence.badge if evidence else "self-reported"
         if BADGES.index(badge) >= BADGES.index(least):

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from weightbench.data import SPLITS
 from weightbench.errors import RecordError
 from weightbench.records.schema import Cost, Record, Training, Trial, read_cost, read_record
 from weightbench.records.store import Predictions, checksum
@@ -21,19 +20,19 @@ from weightbench.submission.manifest import (
     Manifest,
     sha256,
 )
+from weightbench.submission.possible import refuse_the_impossible
 from weightbench.submission.safe import (
     arrays_of,
     check_names,
-    check_time,
     content_of,
     json_of,
     model_of,
     refuse,
     text_of,
 )
+from weightbench.texts import plain
 
 TRIALS = 2000
-_CHECKSUMS = {"data", "corruption", "splits"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +65,7 @@ def read(folder: Path) -> Submission:
     folder = folder.absolute()
     check_names(folder, LIMITS)
     contents = {name: content_of(folder / name, limit) for name, limit in LIMITS.items()}
-    manifest = model_of(Manifest, json_of(contents[MANIFEST], MANIFEST), MANIFEST)
+    manifest = _manifest(contents[MANIFEST])
     if manifest.name != folder.name:
         refuse(f"the folder is called {folder.name[:80]!r}, its manifest says {manifest.name!r}")
     if set(manifest.files) != {RECORDS, PREDICTIONS, SOURCE}:
@@ -83,6 +82,23 @@ def read(folder: Path) -> Submission:
     return Submission(
         manifest, sha256(contents[MANIFEST]), records, costs, predictions, contents[SOURCE]
     )
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """What the submission in ``folder`` says about itself, without a look at the rest of it.
+
+    Raises:
+        SubmissionError: it does not.
+    """
+    return _manifest(content_of(folder / MANIFEST, LIMITS[MANIFEST]))
+
+
+def _manifest(content: bytes) -> Manifest:
+    manifest = model_of(Manifest, json_of(content, MANIFEST), MANIFEST)
+    for text in (manifest.contact, manifest.paper, manifest.code):
+        if plain(text) != text:
+            refuse(f"{MANIFEST}: a text that a build server takes for a command: {text[:80]!r}")
+    return manifest
 
 
 def _check_source(content: bytes) -> None:
@@ -125,6 +141,9 @@ def _check_belonging(manifest: Manifest, made: Sequence[Record | Cost]) -> None:
         if name in seen:
             refuse(f"{where}: there twice")
         seen.add(name)
+        refuse_the_impossible(one, where)
+    if len({one.provenance.packages["weightbench"] for one in made}) > 1:
+        refuse("made with more than one version of weightbench; run all trials with one")
     if len({_made_with(one.trial) for one in made}) > 1:
         refuse(f"{RECORDS}: made with more than one version of weightbench, or on two devices")
     if len({one.provenance.commit for one in made}) > 1:
@@ -137,22 +156,23 @@ def _made_with(trial: Trial) -> tuple[int, str, bool]:
 
 def _check_record(manifest: Manifest, record: Record) -> None:
     where = f"{RECORDS}: {record.trial.task}, seed {record.trial.seed}"
-    check_time(record.finished, where)
     if record.status == "skipped":
         refuse(f"{where}: was skipped: {record.reason}")
     training = record.training
     if training is None:
         return
-    if set(training.checksums) != _CHECKSUMS or set(training.sizes) != set(SPLITS):
-        refuse(f"{where}: checksums or sizes are not those of a training")
     if training.checksums["data"] != manifest.tasks[record.trial.task].data:
         refuse(f"{where}: trained on other data than the manifest names")
 
 
 def _predictions(content: bytes, records: Sequence[Record]) -> dict[str, Predictions]:
     trained = {r.trial.key: r.training for r in records if r.training}
-    names = {f"{key}.{kind}" for key in trained for kind in ("last", "selected")}
-    arrays = arrays_of(content, names)
+    longest = {
+        f"{key}.{kind}": training.sizes["test"]
+        for key, training in trained.items()
+        for kind in ("last", "selected")
+    }
+    arrays = arrays_of(content, longest)
     found: dict[str, Predictions] = {}
     for key, training in trained.items():
         found[key] = {kind: arrays[f"{key}.{kind}"] for kind in ("last", "selected")}

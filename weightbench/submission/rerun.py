@@ -233,7 +233,8 @@ def _record(folder: Path) -> Record:
 
 def _predictions(folder: Path, training: Training) -> Predictions:
     content = content_of(folder / PREDICTIONS, LIMITS["predictions.npz"])
-    return dict(arrays_of(content, ("last", "selected")))
+    examples = training.sizes["test"]
+    return dict(arrays_of(content, {"last": examples, "selected": examples}))
 
 
 def _cost(job: Job, reasons: dict[str, str]) -> Cost:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from weightbench.errors import SubmissionError
@@ -14,7 +15,9 @@ from weightbench.submission.examining import examine
 from weightbench.submission.manifest import Evidence
 from weightbench.submission.published import evidence_path
 from weightbench.submission.reading import Submission, read
+from weightbench.texts import plain
 
+_NEIGHBOURS = 10  # named one by one where they cannot be read
 _HERE = Limits(workers=1, seconds=3600.0, memory=4 * 2**30)
 
 
@@ -37,8 +40,9 @@ def verify(
         StoreError: the evidence cannot be written.
     """
     submission = read(folder)
+    others, unread = neighbours(folder)
     unscored = examine(submission)
-    refuse_copies(submission, neighbours(folder))
+    refuse_copies(submission, others)
     badge: Badge = "self-reported" if unscored else "re-scored"
     reproduction = None
     if rerun:
@@ -51,7 +55,7 @@ def verify(
     evidence = Evidence(
         submission=submission.digest,
         badge=badge,
-        notes=[*unscored, *_remarks(submission)],
+        notes=[plain(note) for note in (*unscored, *_listed(unread), *_remarks(submission))],
         reproduction=reproduction,
         provenance=provenance(submission.records[0].trial.device if rerun else "cpu"),
         checked=utc_now(),
@@ -59,6 +63,12 @@ def verify(
     path = out or evidence_path(folder)
     write_text(path, evidence.model_dump_json(indent=1) + "\n")
     return evidence, path
+
+
+def _listed(unread: Sequence[str]) -> list[str]:
+    """The first of many, and how many there are."""
+    more = len(unread) - _NEIGHBOURS
+    return [*unread[:_NEIGHBOURS], *[f"and with {more} more beside it"] * (more > 0)]
 
 
 def _remarks(submission: Submission) -> list[str]:

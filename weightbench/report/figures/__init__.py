@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def _imbalance() -> Parts:
     from weightbench.report.figures import drawing, tables
 
-    return tables.by_parameter("ratio"), drawing.error_against("ratio", "imbalance")
+    return tables.by_parameter("ratio", above=0, below=1), drawing.error_against(
+        "ratio", "imbalance"
+    )
 
 
 def _weights() -> Parts:
@@ -39,7 +41,7 @@ def _clean_size() -> Parts:
     from weightbench.report.figures import drawing, tables
 
     draw = drawing.accuracy_against("clean", "clean examples a class", log=True)
-    return tables.by_parameter("clean"), draw
+    return tables.by_parameter("clean", above=0), draw
 
 
 def _noise() -> Parts:

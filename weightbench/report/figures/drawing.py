@@ -12,6 +12,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from weightbench.texts import caption
+
 Draw = Callable[[pd.DataFrame], Figure]
 # Okabe and Ito's colours can be told apart by readers with any colour vision.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
@@ -138,7 +140,7 @@ def _panels(
             axes.set_axis_off()
             continue
         axes.set_xlabel(x_label if row == len(names) - 1 else "")
-        axes.set_ylabel("" if column else f"{name}\n{y_label}")
+        axes.set_ylabel("" if column else f"{caption(name)}\n{y_label}")
         yield axes, here
 
 
@@ -176,14 +178,14 @@ def _plot(axes: Axes, table: pd.DataFrame, x: str, y: str, styles: Styles) -> No
         if "below" in here:
             errors = here[["below", "above"]].to_numpy().T.clip(0)
         axes.errorbar(
-            here[x], here[y], errors, label=name, **styles[name], markersize=4.5,
+            here[x], here[y], errors, label=caption(name), **styles[name], markersize=4.5,
             capsize=2, linewidth=1.3, elinewidth=1,
         )  # fmt: skip
 
 
 def _title(axes: Axes, task: str) -> None:
     """The panel's task, its parameters in a second line."""
-    axes.set_title(task.replace("[", "\n[", 1), fontsize=8.5)
+    axes.set_title(caption(task).replace("[", "\n[", 1), fontsize=8.5)
 
 
 def _grid(rows: int, columns: int, height: float = 3.0, width: float = 3.4) -> tuple[Figure, Grid]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from weightbench.errors import StoreError
+from weightbench.errors import BadSpec, StoreError
 from weightbench.records.schema import Record
 from weightbench.records.store import Predictions
 from weightbench.records.weights import Weights
@@ -40,8 +41,10 @@ class Source:
     truth: Callable[[Record], NDArray[np.int64]]
 
 
-def by_parameter(name: str) -> Callable[[Source], pd.DataFrame]:
-    """Accuracy of each weighter against a parameter of the task.
+def by_parameter(
+    name: str, above: float = -math.inf, below: float = math.inf
+) -> Callable[[Source], pd.DataFrame]:
+    """Accuracy of each weighter against a parameter of the task, between two values it has not.
 
     Columns: family (the task without that parameter), the parameter, weighter, accuracy, low, high
     (95 % bootstrap interval) and seeds.
@@ -49,7 +52,12 @@ def by_parameter(name: str) -> Callable[[Source], pd.DataFrame]:
 
     def table(source: Source) -> pd.DataFrame:
         groups = _groups(source.records)
-        values = {task: _value(task, name, source.default) for task, _ in groups}
+        found = {task: _value(task, name, source.default) for task, _ in groups}
+        values = {
+            task: value
+            for task, value in found.items()
+            if isinstance(value, int | float) and above < value < below
+        }
         families_of = {
             task: (family, value)
             for family, moving in families(values, name).items()
@@ -163,7 +171,11 @@ def _accuracy(group: Sequence[Record], task: str) -> tuple[float, NDArray[np.flo
 
 
 def _value(task: str, name: str, default: Callable[[str, str], Value]) -> Value:
-    return dict(parse_spec(task).params).get(name, default(task, name))
+    try:
+        params = dict(parse_spec(task).params)
+    except BadSpec:  # a record's name for a task may be any text
+        return None
+    return params[name] if name in params else default(task, name)
 
 
 def _need(table: pd.DataFrame, otherwise: str) -> pd.DataFrame:

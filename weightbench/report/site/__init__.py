@@ -12,12 +12,15 @@ from weightbench.report.cards import Card
 from weightbench.report.cells import fixed
 from weightbench.report.site.view import page
 from weightbench.scoring import Board
+from weightbench.texts import page as shown
+from weightbench.texts import plain
 
 
 def render(boards: Sequence[Board], cards: Mapping[str, Card]) -> str:
     """The page.
 
-    Every text of a record is escaped. A content security policy in the page forbids all requests.
+    Every text is escaped, without what cannot be seen or is piled. A content security policy in the
+    page forbids all requests.
 
     Args:
         boards: what to show, each with a table of its own.
@@ -26,6 +29,7 @@ def render(boards: Sequence[Board], cards: Mapping[str, Card]) -> str:
     environment = Environment(
         loader=PackageLoader("weightbench.report.site", "."),
         autoescape=True,
+        finalize=shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -40,7 +44,7 @@ def render(boards: Sequence[Board], cards: Mapping[str, Card]) -> str:
 
 def _breakable(name: str) -> Markup:
     """A name that a narrow column breaks where a reader would."""
-    text = str(escape(name))
+    text = str(escape(plain(name)))
     for mark in ("[", ",", "+", ".py:"):
         text = text.replace(mark, f"<wbr>{mark}" if mark in "[+" else f"{mark}<wbr>")
     return Markup(text)

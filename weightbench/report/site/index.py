@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from weightbench.records.schema import Provenance, Record, Training
 from weightbench.report.cards import Card
-from weightbench.report.cells import plain
 from weightbench.scoring import Anchor, Board, Cell, Row
 
 
@@ -81,4 +80,4 @@ class Environments:
 def _described(made: Provenance) -> tuple[str, ...]:
     packages = ", ".join(f"{name} {version}" for name, version in made.packages.items())
     commit = (made.commit or "an installed package") + (" with changes" if made.dirty else "")
-    return tuple(map(plain, (commit, made.machine, str(made.threads), packages)))
+    return (commit, made.machine, str(made.threads), packages)

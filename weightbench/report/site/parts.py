@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from weightbench.records.schema import Record, Training
 from weightbench.report.cards import Card
-from weightbench.report.cells import plain
 from weightbench.report.site.index import PageIndex
 from weightbench.report.site.pictures import matrix_png
 from weightbench.scoring import Board, Cell, Row
+from weightbench.texts import plain
 
 _WRITTEN = 12  # classes up to which the shares are written into the picture of a matrix
 
@@ -92,12 +92,12 @@ def task_part(task: str, index: PageIndex) -> TaskPart:
     cells, card = index.cells_of_task(task), index.cards.get(task)
     best = sorted(cells, key=lambda weighter: -cells[weighter].accuracy.mean)
     return TaskPart(
-        name=plain(task),
+        name=task,
         id=index.tasks[task],
         about=prose(card.about if card else ""),
         facts=_task_facts(task, card, index),
         matrix=_matrix(card.transition) if card and card.transition is not None else None,
-        cells=tuple((plain(w), index.weighters[w], cells[w]) for w in best),
+        cells=tuple((w, index.weighters[w], cells[w]) for w in best),
     )
 
 
@@ -146,7 +146,7 @@ def _facts(trained: Sequence[Training]) -> dict[str, str]:
     """What the records say about a task, for those whose data are not here."""
     if not trained:
         return {}
-    sizes = ", ".join(f"{plain(part)} {size}" for part, size in trained[0].sizes.items())
+    sizes = ", ".join(f"{part} {size}" for part, size in trained[0].sizes.items())
     return {"splits": sizes, "chance": f"{trained[0].chance:.3f}"}
 
 
@@ -155,7 +155,7 @@ def weighter_part(weighter: str, index: PageIndex) -> WeighterPart:
     rows, card = index.rows(weighter), index.cards.get(weighter)
     cells = {task: cell for _, row in rows for task, cell in row.cells.items()}
     return WeighterPart(
-        name=plain(weighter),
+        name=weighter,
         id=index.weighters[weighter],
         about=prose(card.about if card else ""),
         facts={**(card.facts if card else {}), **_places(rows)},
@@ -166,8 +166,8 @@ def weighter_part(weighter: str, index: PageIndex) -> WeighterPart:
 
 def _places(rows: Sequence[tuple[Board, Row]]) -> dict[str, str]:
     """Its place on every board, and whom it cannot be told from."""
-    places = [(plain(b.title), row.place.replace("-", "\N{EN DASH}")) for b, row in rows]
-    ties = [(plain(b.title), ", ".join(map(plain, row.ties))) for b, row in rows if row.ties]
+    places = [(b.title, row.place.replace("-", "\N{EN DASH}")) for b, row in rows]
+    ties = [(b.title, ", ".join(row.ties)) for b, row in rows if row.ties]
     facts = {"place": "; ".join(f"{place} on {on}" if on else place for on, place in places)}
     if ties:
         facts["ties with"] = "; ".join(f"on {on}: {names}" if on else names for on, names in ties)
@@ -177,12 +177,12 @@ def _places(rows: Sequence[tuple[Board, Row]]) -> dict[str, str]:
 def _result(task: str, weighter: str, cell: Cell, index: PageIndex) -> Result:
     group = index.records(task, weighter)
     runs = tuple(_seed_result(record, index) for record in group)
-    return Result(plain(task), index.tasks[task], cell, runs, *_last_weights(group))
+    return Result(task, index.tasks[task], cell, runs, *_last_weights(group))
 
 
 def _failures(task: str, weighter: str, index: PageIndex) -> list[Failure]:
     return [
-        Failure(plain(task), record.trial.seed, record.status, plain(record.reason))
+        Failure(task, record.trial.seed, record.status, record.reason)
         for record in index.records(task, weighter)
         if record.training is None
     ]
@@ -190,7 +190,8 @@ def _failures(task: str, weighter: str, index: PageIndex) -> list[Failure]:
 
 def prose(text: str) -> Markup:
     """A docstring: escaped, in paragraphs, its literals as code."""
-    paragraphs = [" ".join(block.split()) for block in re.split(r"\n\s*\n", text) if block.strip()]
+    blocks = [" ".join(block.split()) for block in re.split(r"\n\s*\n", text)]
+    paragraphs = [plain(block) for block in blocks if block]
     marked = [
         re.sub(r"``(.+?)``|`([^`]+)`", r"<code>\1\2</code>", str(escape(paragraph)))
         for paragraph in paragraphs
@@ -214,5 +215,5 @@ def _seed_result(record: Record, index: PageIndex) -> SeedResult:
         accuracy=f"{record.training.accuracy:.4f}" if record.training else record.status,
         key=record.trial.key,
         environment=index.environments.number(record.provenance),
-        finished=plain(record.finished),
+        finished=record.finished,
     )

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from weightbench.report.cards import Card
-from weightbench.report.cells import badge_texts, cost_texts, plain
+from weightbench.report.cells import badge_texts, cost_texts
 from weightbench.report.site.index import PageIndex
 from weightbench.report.site.parts import TaskPart, WeighterPart, task_part, weighter_part
 from weightbench.report.site.pictures import Scatter, scatter
@@ -112,15 +112,15 @@ def _board(i: int, board: Board, index: PageIndex) -> BoardPart:
     picture = scatter(_points(board))
     return BoardPart(
         id=f"board-{i}" if i else "board",
-        title=plain(board.title) or "Board",
-        about=plain(board.about),
-        tasks=tuple((plain(task), index.tasks[task]) for task in board.tasks),
+        title=board.title or "Board",
+        about=board.about,
+        tasks=tuple((task, index.tasks[task]) for task in board.tasks),
         lines=tuple(_line(row, board, axis, ids, index) for row in board.rows),
         axis=axis,
         sweep=_sweep(board, index.cards),
         scatter=picture,
         unlabelled=sum(not dot.label for dot in picture.dots) if picture else 0,
-        notes=tuple(map(plain, board.notes)),
+        notes=board.notes,
         badges=bool(board.badges),
         failures=any(row.failures for row in board.rows),
     )
@@ -131,14 +131,13 @@ def _sweep(board: Board, cards: Mapping[str, Card]) -> Sweep | None:
     if not all(task in cards for task in board.tasks):
         return None
     swept = moving({task: cards[task].parameters for task in board.tasks})
-    rows = [dataclasses.replace(row, weighter=plain(row.weighter)) for row in board.rows]
-    return sweep(rows, swept) if swept else None
+    return sweep(board.rows, swept) if swept else None
 
 
 def _points(board: Board) -> list[tuple[str, float, float, float, float]]:
     """Weighters whose skill is over all tasks, so that they can be compared."""
     return [
-        (plain(row.weighter), row.cost.time, row.skill.mean, row.skill.low, row.skill.high)
+        (row.weighter, row.cost.time, row.skill.mean, row.skill.low, row.skill.high)
         for row in board.rows
         if row.cost and row.skill and not row.privileged and board.is_complete(row)
     ]
@@ -147,7 +146,7 @@ def _points(board: Board) -> list[tuple[str, float, float, float, float]]:
 def _line(row: Row, board: Board, axis: Axis, ids: Mapping[str, str], index: PageIndex) -> Line:
     return Line(
         id=ids[row.weighter],
-        name=plain(row.weighter),
+        name=row.weighter,
         link=index.weighters[row.weighter],
         section="clean" if row.used_holdout else "noisy",
         place=row.place.replace("-", "\N{EN DASH}"),
