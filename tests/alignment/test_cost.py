@@ -26,8 +26,11 @@ def flops(step: Callable[[], object]) -> int:
 BOUNDS: list[tuple[str, Way, tuple[float, float]]] = [
     ("mlp", "fused", (1.73, 2.63)),
     ("mlp", "layerwise", (1.16, 2.28)),
+    ("mlp", "auto", (1.16, 2.28)),
     ("wide mlp", "fused", (1.72, 2.62)),
     ("wide mlp", "layerwise", (1.08, 1.70)),
+    ("wide mlp", "auto", (1.08, 1.70)),
+    ("small-cnn", "auto", (1.45, 2.35)),
     ("lenet", "higher", (3.41, 4.31)),
     ("lenet", "fused", (1.80, 2.70)),
     ("lenet", "layerwise", (1.45, 2.35)),

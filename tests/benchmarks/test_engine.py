@@ -16,13 +16,14 @@ import torch.nn.functional as F
 import weightbench as wb
 from tests.benchmarks.conftest import report
 from tests.benchmarks.interleaved import ratio
+from weightbench.registry import SUITES
 
 STEPS = 100_000  # more than any benchmark takes
 
 
-def engine_step(task: wb.Task) -> Callable[[], None]:
-    """One step of `uniform` through the engine."""
-    run = wb.start(task, 0, wb.make_weighter("uniform"), watchers=())
+def engine_step(task: wb.Task, weighter: str = "uniform") -> Callable[[], None]:
+    """One step of ``weighter`` through the engine."""
+    run = wb.start(task, 0, wb.make_weighter(weighter), watchers=())
     batches = iter(run)
 
     def step() -> None:
@@ -60,6 +61,15 @@ def bench_uniform_step_beside_a_bare_loop(benchmark: Any, name: str) -> None:
     engine, bare = engine_step(task), bare_step(task)
     benchmark.pedantic(engine, rounds=50, iterations=10, warmup_rounds=2)
     report(f"engine step / bare step, {name}", ratio(engine, bare, pairs=200, block=20))
+
+
+@pytest.mark.parametrize("name", SUITES.get("quick").tasks)
+def bench_learning_to_reweight_beside_plain_training(benchmark: Any, name: str) -> None:
+    """On small networks, which are bound by calls: FLOPs say little."""
+    task = wb.make_task(name, steps=STEPS)
+    reweighted, plain = engine_step(task, "l2rw-auto"), engine_step(task)
+    benchmark.pedantic(reweighted, rounds=50, iterations=10, warmup_rounds=2)
+    report(f"l2rw-auto / uniform, {name}", ratio(reweighted, plain, pairs=100, block=20))
 
 
 def bench_help_beside_importing_torch(benchmark: Any) -> None:

@@ -7,7 +7,7 @@ docs/alignment.md has the derivation, the costs and the limits.
 
 from __future__ import annotations
 
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from torch import Tensor, nn
 
@@ -33,9 +33,9 @@ def alignment_way(text: str) -> Way:
 def align(
     model: nn.Module,
     loss: Loss,
-    inputs: Tensor,
+    inputs: Any,
     labels: Tensor,
-    clean_inputs: Tensor,
+    clean_inputs: Any,
     clean_labels: Tensor,
     way: Way = "auto",
     *,
@@ -44,11 +44,12 @@ def align(
     """Align a training batch with a clean batch: Ren et al. 2018, ``-d l_g / d eps_i`` at eps = 0.
 
     Args:
-        model: (n, ...) inputs to (n, K) logits, in the mode it trains in.
+        model: inputs to (n, K) logits, in the mode it trains in; called with one argument.
         loss: (n, K) logits and (n,) labels to (n,) losses, twice differentiable in the logits.
-        inputs: (n, ...) of the training batch.
+        inputs: (n, ...) of the training batch, or a dict or tuple where ``model`` takes one.
         labels: (n,) int64.
-        clean_inputs: (m, ...) of the clean batch, whose loss is the mean cross-entropy.
+        clean_inputs: (m, ...) of the clean batch, whose loss is the mean cross-entropy; as
+            ``inputs``.
         clean_labels: (m,) int64.
         way: the cheapest that is right (``auto``), or one of the three.
         loss_has_parameters: whether ``loss`` has trained parameters of its own.
@@ -62,7 +63,10 @@ def align(
     Raises:
         LayerwiseUnsupported: ``layerwise`` was asked for and is not right here.
         FusedUnsupported: ``fused`` was asked for and is not right here.
-        AlignmentUnsupported: no way is right here.
+        AlignmentUnsupported: no way is right here, or ``model`` is a wrapper that spreads or
+            compiles a network.
+        Misuse: labels are not (n,) int64, the loss is not one per example, nothing is trained,
+            or the like.
         UnknownParameter: there is no such way.
     """
     batches = Batches(inputs, labels, clean_inputs, clean_labels)

@@ -17,6 +17,7 @@ from weightbench.alignment.joint import joint_form
 from weightbench.alignment.layerwise import layerwise
 from weightbench.alignment.obstacles import obstacle
 from weightbench.alignment.passes import Batches, Form, Loss
+from weightbench.alignment.preconditions import check_batches, check_network, check_trained
 from weightbench.alignment.trial import Trial, in_a_line, on_trial
 from weightbench.alignment.virtual_step import virtual_step
 from weightbench.errors import AlignmentUnsupported, FusedUnsupported, LayerwiseUnsupported
@@ -45,9 +46,11 @@ def form_for(
         LayerwiseUnsupported: ``layerwise`` was asked for and is not right here.
         FusedUnsupported: ``fused`` was asked for and is not right here.
         AlignmentUnsupported: no way is.
+        Misuse: a network or batches that no way could take; see :mod:`.preconditions`.
     """
     answers = _answers.get(model)
     if answers is None:
+        check_network(model)  # before its state is read, which a wrapper may not have
         answers = _answers[model] = {}
     narrow = torch.is_autocast_enabled(batches.labels.device.type)
     state = way, _state(model), _identity(loss), loss_has_parameters, narrow
@@ -70,6 +73,9 @@ def _found(
     model: nn.Module, loss: Loss, batches: Batches, way: Way, loss_has_parameters: bool
 ) -> tuple[_Answer, bool]:
     """The answer, and whether it holds for the next step, too."""
+    check_network(model)
+    check_trained(model)
+    check_batches(batches)
     reasons: dict[str, str] = {}
     with on_trial(model, loss, batches, loss_has_parameters) as trial:
         certain = trial.conclusive
@@ -151,7 +157,8 @@ def _state(model: nn.Module) -> tuple[Any, ...]:
             own = module.__dict__  # past ``nn.Module.__getattr__``, which is slow
             modules += own["_modules"].values()
             hooks = own["_forward_hooks"], own["_forward_pre_hooks"], own["_backward_hooks"]
-            state += own["training"], "forward" in own, *map(len, hooks)
+            state += own["training"], "forward" in own, "_compiled_call_impl" in own
+            state += map(len, hooks)
             for name, p in own["_parameters"].items():
                 if p is not None:
                     state += name, id(p), p.requires_grad, not p._backward_hooks

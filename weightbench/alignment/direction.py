@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ Direction = dict[nn.Parameter, Tensor | LinearWeight]
 _WORTHWHILE = 0.01  # of a plain step: what pairs must save in all, or they are not used
 
 
-def clean_direction(model: nn.Module, inputs: Tensor, labels: Tensor, n: int) -> Direction:
+def clean_direction(model: nn.Module, inputs: Any, labels: Tensor, n: int) -> Direction:
     """The gradient of the clean loss; of some linear layers as the factors it is the product of.
 
     Products of ``n`` examples' gradients with factors are sums over pairs of examples (eq. 25 of

@@ -44,7 +44,7 @@ def fused(model: nn.Module, loss: Loss, batches: Batches) -> Aligned:
 
 
 def _dual_pass(
-    model: nn.Module, direction: dict[nn.Parameter, Tensor], inputs: Tensor
+    model: nn.Module, direction: dict[nn.Parameter, Tensor], inputs: Any
 ) -> tuple[Tensor, Tensor]:
     """Outputs (n, K) with graph, and their derivative along ``direction`` without."""
     # The level must be left before any reverse pass, which would carry tangents too.

@@ -13,16 +13,17 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from weightbench.alignment.untouched import kept_state
+from weightbench.errors import Misuse
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Batches(NamedTuple):
-    """A training batch of n examples and a clean batch of m."""
+    """A training batch of n examples and a clean batch of m; inputs are the network's argument."""
 
-    inputs: Tensor
+    inputs: Any
     labels: Tensor
-    clean_inputs: Tensor
+    clean_inputs: Any
     clean_labels: Tensor
 
 
@@ -46,9 +47,20 @@ class Aligned:
 Form = Callable[[nn.Module, Loss, Batches], Aligned]
 
 
-def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
-    """Logits, (n, K); float32 where autocast made them narrower."""
-    return widened(model(inputs))
+def outputs(model: nn.Module, inputs: Any) -> Tensor:
+    """Logits, (n, K); float32 where autocast made them narrower.
+
+    Raises:
+        Misuse: they are something else.
+    """
+    logits = model(inputs)
+    if not isinstance(logits, Tensor) or logits.dim() != 2:
+        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise Misuse(
+            f"the network gives {found}; expected logits, a tensor (n, K): wrap it in a module "
+            "that returns them"
+        )
+    return widened(logits)
 
 
 def widened(values: Tensor) -> Tensor:
@@ -73,7 +85,7 @@ def trained(model: nn.Module) -> dict[str, nn.Parameter]:
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
-def clean_gradient(model: nn.Module, inputs: Tensor, labels: Tensor) -> dict[nn.Parameter, Tensor]:
+def clean_gradient(model: nn.Module, inputs: Any, labels: Tensor) -> dict[nn.Parameter, Tensor]:
     """The gradient of the clean loss in every trained parameter; buffers stay as they are."""
     parameters = list(trained(model).values())
     with kept_state(model):

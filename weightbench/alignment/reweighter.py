@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from weightbench.alignment import Aligned, Loss, Way, align
 from weightbench.alignment.passes import losses_of, outputs
+from weightbench.alignment.preconditions import check_examples, check_network
 from weightbench.alignment.weights import normalize
 from weightbench.errors import Misuse
 
-Examples = tuple[Tensor, Tensor]  # inputs (n, ...) and labels (n,)
+Examples = tuple[Any, Tensor]  # inputs, (n, ...) or whatever the network takes, and labels (n,)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -40,13 +41,13 @@ class Reweighter:
     Attributes:
         alignment: (n,) of the last batch: <gradient of the clean loss, gradient of loss i>.
         weights: (n,) of the last batch, not negative; they sum to 1, or are all zero where no
-            example helps.
-        losses: (n,) of the last batch, detached; None where the way is ``higher``.
+            example helps. Not finite where a loss is not.
+        losses: (n,) of the last batch, detached.
     """
 
     alignment: Tensor
     weights: Tensor
-    losses: Tensor | None
+    losses: Tensor
 
     def __init__(
         self,
@@ -59,36 +60,46 @@ class Reweighter:
         """Reweigh the training of ``model``.
 
         Args:
-            model: (n, ...) inputs to (n, K) logits.
+            model: inputs to (n, K) logits, called with one argument. Whatever mode it is in is the
+                one that counts.
             clean: examples whose labels are right: inputs (m, ...) and labels (m,), all of them
                 used in every step; or batches of such, a DataLoader say, one a step, gone through
-                again and again.
+                again and again. They are moved to where the training batch is.
             loss: (n, K) logits and (n,) labels to (n,) losses.
             way: of computing the alignment, see :func:`weightbench.align`.
+
+        Raises:
+            AlignmentUnsupported: ``model`` is a wrapper that spreads or compiles a network.
+            Misuse: ``model`` is no module.
         """
+        check_network(model)
         self._model, self._loss, self._way = model, loss, way
         self._clean = _for_ever(clean)
-        self._batch: Examples | None = None
         self._aligned: Aligned | None = None
 
-    def __call__(self, inputs: Tensor, labels: Tensor) -> Tensor:
+    def __call__(self, inputs: Any, labels: Tensor) -> Tensor:
         """The weights, (n,), of a training batch; its forward pass is done with it.
 
         Args:
-            inputs: (n, ...).
+            inputs: (n, ...), or a dict or tuple of such where the network takes one.
             labels: (n,) int64, as given.
 
         Raises:
             AlignmentUnsupported: no way of alignment is right for the network.
-            Misuse: the clean batches are at their end, or the loss is not one per example.
+            Misuse: the clean batches are at their end or empty, labels are not (n,) int64, the loss
+                is not one per example, nothing is trained, or gradients are switched off.
         """
-        clean_inputs, clean_labels = (part.to(labels.device) for part in next(self._clean))
-        self._aligned = align(
-            self._model, self._loss, inputs, labels, clean_inputs, clean_labels, self._way
-        )
-        self._batch = inputs, labels
-        self.alignment = self._aligned.alignment
-        self.losses = None if self._aligned.losses is None else self._aligned.losses.detach()
+        self._aligned = None
+        check_examples("a training batch", inputs, labels)
+        clean = self._clean_batch(labels.device)
+        check_examples("a clean batch", *clean)
+        aligned = align(self._model, self._loss, inputs, labels, *clean, self._way)
+        losses = aligned.losses
+        if losses is None:  # in the caller's precision, which backward() is outside of
+            losses = losses_of(self._loss, outputs(self._model, inputs), labels)
+            aligned = Aligned(aligned.alignment, losses=losses)
+        self._aligned = aligned
+        self.alignment, self.losses = aligned.alignment, losses.detach()
         self.weights = normalize(self.alignment)
         return self.weights
 
@@ -101,28 +112,44 @@ class Reweighter:
         Raises:
             Misuse: there is no batch, or its gradient has been added already.
         """
-        if self._aligned is None or self._batch is None:
+        if self._aligned is None:
             raise Misuse("call the reweighter on a batch before each backward()")
-        aligned, batch, self._aligned = self._aligned, self._batch, None
+        aligned, self._aligned = self._aligned, None
         weights = self.weights * scale
         if aligned.backward is not None:
             aligned.backward(weights)
-            return
-        losses = aligned.losses
-        if losses is None:
-            losses = losses_of(self._loss, outputs(self._model, batch[0]), batch[1])
-        torch.autograd.backward(losses, weights.to(losses.dtype))
+        elif aligned.losses is not None:
+            torch.autograd.backward(aligned.losses, weights.to(aligned.losses.dtype))
 
-
-def _for_ever(clean: Examples | Iterable[Examples]) -> Iterator[Examples]:
-    """The clean batch of every step."""
-    batches: Any = clean
-    if isinstance(clean, tuple | list) and isinstance(clean[0], Tensor):
-        batches = [clean]
-    while True:
-        found = False
-        for inputs, labels in batches:
-            found = True
-            yield inputs, labels
-        if not found:
+    def _clean_batch(self, device: torch.device) -> Examples:
+        """The next one, on ``device``."""
+        batch = next(self._clean, None)
+        if batch is None:
             raise Misuse("clean has no more batches; give a DataLoader or a list, not a generator")
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise Misuse(f"a clean batch is a {type(batch).__name__}; expected inputs and labels")
+        return _moved(batch[0], device), _moved(batch[1], device)
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    """``value`` on ``device``: a tensor, what moves like one, or a dict, list or tuple of such."""
+    if hasattr(value, "to"):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {name: _moved(part, device) for name, part in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_moved(part, device) for part in value)
+    return value
+
+
+def _for_ever(clean: Examples | Iterable[Examples]) -> Iterator[Any]:
+    """The clean batch of every step; ends where there are no more."""
+    batches: Any = clean
+    if isinstance(clean, tuple | list) and len(clean) == 2 and isinstance(clean[1], Tensor):
+        batches = [clean]
+    found = True
+    while found:
+        found = False
+        for batch in batches:
+            found = True
+            yield batch
