@@ -33,4 +33,4 @@ def merge(runs: Sequence[str], out: str) -> None:
         f"{out} has {done.records} records"
     )
     for doubt in done.doubtful:
-        click.echo(f"note: the first cost was taken, for {doubt}: other operations", err=True)
+        say(f"note: the first cost was taken, for {doubt}: other operations", err=True)
