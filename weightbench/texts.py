@@ -25,7 +25,7 @@ _NOTHING_TO_SEE = (
 # Vowels and finals of Korean syllables in parts: a cell's width takes any number of them.
 _KOREAN_PARTS = ((0x1160, 0x11FF), (0xD7B0, 0xD7FF))
 # What GitHub (::error::, ##[error]) and Azure (##vso[...]) take for a command in a log.
-_COMMAND = re.compile(r"(?<!\w):{2,}|:{2,}(?=[\w-][^:]*::)|#{2,}(?=[\w-]*\[)")
+_COMMAND = re.compile(r"(?<!\w):{2,}|:{2,}(?=[\w-][^:]*::)|(?<!#)#{2,}(?=[\w-]*\[)")
 # What a spreadsheet takes for a formula, at the start of a cell and of what it may split off; a
 # place that is none is a hyphen.
 _FORMULA = re.compile("(^|;)(?!-$)(?=\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20])")
