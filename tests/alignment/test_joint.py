@@ -192,3 +192,11 @@ def test_autocast_goes_another_way(caplog: pytest.LogCaptureFixture) -> None:
     own = case(lambda: mlp(9, 10), 9)
     with torch.autocast("cpu", torch.bfloat16):
         assert "not joint: " in taken(own, caplog)
+
+
+def test_a_network_may_change_its_type(caplog: pytest.LogCaptureFixture) -> None:
+    own = case(lambda: mlp(9, 10), 9)
+    assert ": joint" in taken(own, caplog)
+    own.model.double()
+    own.inputs, own.clean_inputs = own.inputs.double(), own.clean_inputs.double()
+    assert_same_step(own, "auto", 1e-9)

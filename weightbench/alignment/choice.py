@@ -161,7 +161,7 @@ def _state(model: nn.Module) -> tuple[Any, ...]:
             state += map(len, hooks)
             for name, p in own["_parameters"].items():
                 if p is not None:
-                    state += name, id(p), p.requires_grad, not p._backward_hooks
+                    state += name, id(p), p.dtype, p.device, p.requires_grad, not p._backward_hooks
     return tuple(state)
 
 
