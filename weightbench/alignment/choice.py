@@ -152,6 +152,7 @@ def _state(model: nn.Module) -> tuple[Any, ...]:
     """Modes, hooks, methods and parameters of all modules. Read in every step, at little cost."""
     modules: list[nn.Module | None] = [model]
     state: list[Any] = []
+    last: nn.Parameter | None = None
     for module in modules:
         if module is not None:
             own = module.__dict__  # past ``nn.Module.__getattr__``, which is slow
@@ -161,7 +162,10 @@ def _state(model: nn.Module) -> tuple[Any, ...]:
             state += map(len, hooks)
             for name, p in own["_parameters"].items():
                 if p is not None:
-                    state += name, id(p), p.dtype, p.device, p.requires_grad, not p._backward_hooks
+                    state += name, id(p), p.requires_grad, not p._backward_hooks
+                    last = p
+    if last is not None:
+        state += last.dtype, last.device  # of all, as networks move from one to another whole
     return tuple(state)
 
 
