@@ -1,7 +1,8 @@
 """Exact alignment of per-example gradients with the gradient of a clean batch, in several ways.
 
 ``higher`` takes the virtual step of Ren et al. 2018, Algorithm 1, and differentiates through it.
-``fused`` and ``layerwise`` compute the same numbers as the inner products they are;
+``fused`` and ``layerwise`` compute the same numbers as the inner products they are, ``auto`` is the
+cheapest way that is right for the network, each of them tried beside plain reverse passes;
 docs/alignment.md has the derivation, the costs and the limits.
 """
 

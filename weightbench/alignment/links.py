@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
+from weightbench.alignment.parts import padding
+
 _aten = torch.ops.aten
 
 
@@ -96,9 +98,8 @@ class _Conv(LinkWithParameters):
 
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
-        both = layer._reversed_padding_repeated_twice  # padding may be a word
         self._form: Any = (
-            layer.stride, both[::2][::-1], layer.dilation, False, [0] * len(layer.stride),
+            layer.stride, padding(layer), layer.dilation, False, [0] * len(layer.stride),
             layer.groups,
         )  # fmt: skip
 

@@ -10,7 +10,14 @@ from torch import Tensor, nn
 from weightbench.alignment import layers
 from weightbench.alignment.calls import Call, recorded, traced
 from weightbench.alignment.layerwise import Gradients, parts_of, total
-from weightbench.alignment.passes import Batches, Loss, losses_of, outputs, trained
+from weightbench.alignment.passes import (
+    Batches,
+    Loss,
+    distinct_weights,
+    losses_of,
+    outputs,
+    trained,
+)
 from weightbench.errors import LayerwiseUnsupported
 
 _TOLERANCE = 1e-3  # of the gradient's norm, between two ways to sum in float32
@@ -42,7 +49,7 @@ def _by_weights(model: nn.Module, loss: Loss, batches: Batches) -> str | None:
     """
     with recorded(model) as calls:
         losses = losses_of(loss, outputs(model, batches.inputs), batches.labels)
-    weights = distinct_weights(losses)
+    weights = distinct_weights(len(losses)).to(losses)
     alike = traced(calls, losses, torch.ones_like(losses), retain_graph=True)
     weighted = traced(calls, losses, weights, retain_graph=True)
     if reason := _by_row(alike, weighted, weights):
@@ -54,12 +61,6 @@ def _by_weights(model: nn.Module, loss: Loss, batches: Batches) -> str | None:
     names = trained(model)
     true = torch.autograd.grad(losses, list(names.values()), weights, materialize_grads=True)
     return _by_gradient(total(parts), dict(zip(names.values(), true, strict=True)))
-
-
-def distinct_weights(losses: Tensor) -> Tensor:
-    """Weights of examples, (n,), from 0 to 1, in no order; no two are alike."""
-    stream = torch.Generator().manual_seed(0)
-    return torch.randperm(len(losses), generator=stream).to(losses) / max(len(losses) - 1, 1)
 
 
 def _by_row(

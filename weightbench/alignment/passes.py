@@ -96,6 +96,13 @@ def clean_gradient(model: nn.Module, inputs: Any, labels: Tensor) -> dict[nn.Par
     return dict(zip(parameters, dense, strict=True))
 
 
+def distinct_weights(n: int) -> Tensor:
+    """Weights of n examples, from 0 to 1 and in no order, of which no two are alike."""
+    if n == 1:
+        return torch.ones(1)
+    return torch.randperm(n, generator=torch.Generator().manual_seed(0)) / (n - 1)
+
+
 @contextlib.contextmanager
 def derivable_kernels(model: nn.Module) -> Iterator[None]:
     """Run attention and recurrent layers through kernels that have every derivative.

@@ -15,6 +15,7 @@ from weightbench.alignment.passes import (
     Form,
     Loss,
     clean_gradient,
+    distinct_weights,
     losses_of,
     outputs,
     trained,
@@ -83,7 +84,7 @@ class Trial:
         stream = torch.Generator().manual_seed(0)
         n = len(batches.labels)
         self._rows = sorted({0, n - 1, *torch.randint(n, (_ROWS - 2,), generator=stream).tolist()})
-        self._weights = torch.randperm(n, generator=stream).to(batches.labels.device) / n
+        self._weights = distinct_weights(n).to(batches.labels.device)
         self._yardsticks: dict[bool, _Yardstick] = {}
 
     @property

@@ -16,13 +16,12 @@ from typing import Final
 
 from weightbench.errors import NewerRecord, RecordError, StoreError
 from weightbench.files import read_regular
-from weightbench.records.schema import read_record
+from weightbench.records.schema import BYTES, read_record
 
 MARKER: Final = "weightbench-store.json"
 VERSION: Final = 1  # of the folder: which names it has, and what they mean
 KINDS: Final = ("records", "predictions", "weights", "costs")
 ARRAYS: Final = ("predictions", "weights")
-LONGEST: Final = 2**22  # bytes of a record
 _AT_WORK = 60.0  # seconds within which a writer finishes what it started
 _FOLDERS = (*KINDS, "unfinished", "damaged")
 # What a board is published with, beside its records and before there are any.
@@ -129,7 +128,7 @@ def check_is_store(root: Path) -> None:
 def _has_record(root: Path) -> bool:
     for stem in sorted(stems(root, "records")):
         try:
-            read_record(read_regular(root / "records" / f"{stem}.json", LONGEST))
+            read_record(read_regular(root / "records" / f"{stem}.json", BYTES))
         except NewerRecord:
             pass
         except RecordError:

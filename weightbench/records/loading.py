@@ -12,7 +12,7 @@ from typing import TypeVar
 from weightbench.errors import NewerRecord, RecordError
 from weightbench.files import read_regular
 from weightbench.records import layout
-from weightbench.records.schema import Cost, Record
+from weightbench.records.schema import BYTES, Cost, Record
 
 T = TypeVar("T", Record, Cost)
 
@@ -50,7 +50,7 @@ def load(root: Path, kind: str, read: Callable[[bytes], T]) -> tuple[list[T], li
         for key in keys:
             path = f"{root}/{kind}/{key}.json"
             try:
-                made = read(read_regular(path, layout.LONGEST))
+                made = read(read_regular(path, BYTES))
                 _check(made, key, predicted)
                 good.append(made)
             except RecordError as error:

@@ -19,7 +19,7 @@ from weightbench.files import move_aside, read_regular, replacing
 from weightbench.records import layout
 from weightbench.records.archive import unpack
 from weightbench.records.loading import Damage, load
-from weightbench.records.schema import Cost, Record, Trial, read_cost, read_record, write
+from weightbench.records.schema import BYTES, Cost, Record, Trial, read_cost, read_record, write
 from weightbench.records.weights import Weights
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -263,7 +263,7 @@ class Store:
         """
         path = self._path(folder, trial)
         try:
-            read(read_regular(path, layout.LONGEST))
+            read(read_regular(path, BYTES))
         except NewerRecord as error:
             raise StoreError(f"cannot write {path}: {error}") from None
         except RecordError:
