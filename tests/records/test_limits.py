@@ -11,7 +11,7 @@ import pytest
 from tests import generated
 from weightbench.errors import RecordError
 from weightbench.records.schema import WeightSummary, read_cost, read_record, write
-from weightbench.tracks import TRACKS
+from weightbench.registry.tracks import TRACKS
 
 SUMMARY = WeightSummary(step=1, auroc=0.5, effective=1.0, zero=0.0, by_class=[1.0, None])
 Path_ = tuple[str | int, ...]

@@ -72,6 +72,20 @@ def test_what_uses_clean_data_has_a_section_of_its_own() -> None:
     assert any("noisy data only" in line for line in lines[:section])
 
 
+def test_a_row_shows_its_track_and_the_board_says_what_it_means() -> None:
+    made = [
+        record(t, name, s, 0.7, track=track)
+        for t in ("a-v0", "b-v0")
+        for s in range(8)
+        for name, track in (("told", "E" if s == 3 else "A"), ("grouped", "D"))
+    ]
+    text = printed([*entries(), *made])
+    assert line_of(text, "told").split()[:3][-1] == "E", "told once is told"
+    assert line_of(text, "grouped").split()[:3][-1] == "D"
+    says = "track: given A noisy data only; D groups of the training examples; E the noise rate"
+    assert says in text
+
+
 def test_markup_in_a_name_is_text() -> None:
     name = "[bold red]boo[/]"
     hostile = [record(t, name, s, 0.7) for t in ("a-v0", "b-v0") for s in range(8)]

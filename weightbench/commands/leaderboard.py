@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from weightbench.commands.output import say_left_out, wide_console
+from weightbench.registry.tracks import TRACKS, Track
 from weightbench.submission.badges import BADGES, Badge
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from weightbench.submission.published import AuthorText
 
 Texts = Mapping[str, "AuthorText"]
+
+_GIVEN = "; ".join(f"{track} {words}" for track, words in TRACKS.items())
 
 
 def _table(boards: Sequence[Board], _: Texts) -> str:
@@ -81,7 +84,14 @@ FORMATS: dict[str, Callable[[Sequence[Board], Texts], str]] = {
     "--suite", "suites", multiple=True,
     help="A board of this suite's tasks; repeatable. [default: one board of all tasks]",
 )  # fmt: skip
-def leaderboard(runs: str, form: str, out: Path | None, only: Badge, suites: Sequence[str]) -> None:
+@click.option(
+    "--track", "tracks", type=click.Choice(list(TRACKS)), multiple=True,
+    help=f"Weighters of this track alone; repeatable. Given beside noisy labels: {_GIVEN}.",
+)  # fmt: skip
+def leaderboard(
+    runs: str, form: str, out: Path | None, only: Badge, suites: Sequence[str],
+    tracks: Sequence[Track],
+) -> None:  # fmt: skip
     """Print the leaderboard of the records under RUNS, and of the submissions in RUNS/submissions.
 
     The board of a suite shows the suite's weighters, and whoever else ran on all of its tasks. Rows
@@ -93,6 +103,8 @@ def leaderboard(runs: str, form: str, out: Path | None, only: Badge, suites: Seq
 
     chosen = {name: SUITES.get(name) for name in suites}
     loaded = load(Store(runs), only)
+    if tracks:
+        loaded = loaded.of_tracks(tracks)
     say_left_out(loaded.damaged)
     boards = [loaded.of_suite(name, suite) for name, suite in chosen.items()] or [loaded.board()]
     if form == "table" and out is None:

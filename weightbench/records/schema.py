@@ -13,7 +13,7 @@ from weightbench._version import ENGINE
 from weightbench.errors import RecordError
 from weightbench.records.schemas import SCHEMA, as_it_was, upgraded
 from weightbench.records.strict import StrictModel, first_mistake
-from weightbench.tracks import Track
+from weightbench.registry.tracks import Track
 
 M = TypeVar("M", bound=BaseModel)
 Status = Literal["ok", "error", "timeout", "oom", "diverged", "skipped"]
@@ -122,7 +122,7 @@ class Training(StrictModel):
         step_work: floating point operations of a step on average, in steps of plain training; None
             where nothing is counted, and in records up to schema 2.
         side_work: those of all that was done outside of the steps, in steps of plain training.
-        track: what was given beside noisy labels (:data:`weightbench.tracks.TRACKS`).
+        track: what was given beside noisy labels (:data:`weightbench.registry.tracks.TRACKS`).
         phases: seconds in each phase of the run.
         select_curve: (step, select accuracy) pairs.
         predictions: checksum of the predictions kept beside the record.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from weightbench.registry.tracks import TRACKS, Track
 from weightbench.scoring import Board, Row
 
 
@@ -12,6 +13,17 @@ def sections(board: Board) -> list[tuple[str, list[Row]]]:
         for title, used in (("noisy data only", False), ("with clean data", True))
     ]
     return [(title, rows) for title, rows in parts if rows]
+
+
+def tracks_of(board: Board) -> dict[Track, str]:
+    """The tracks of a board's rows, in words."""
+    there = {row.track for row in board.rows}
+    return {track: words for track, words in TRACKS.items() if track in there}
+
+
+def tracks_text(board: Board) -> str:
+    """What the letters of a board's tracks stand for, in a line."""
+    return f"track: given {'; '.join(f'{t} {words}' for t, words in tracks_of(board).items())}"
 
 
 def letters_of(board: Board) -> list[str]:

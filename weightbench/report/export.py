@@ -17,13 +17,14 @@ from weightbench.report.cells import (
     letters_of,
     sections,
     skill_text,
+    tracks_text,
 )
 from weightbench.scoring import Board, Interval, Row
 from weightbench.texts import csv_cell, markdown
 
 BEGIN, END = "<!-- board: begin -->", "<!-- board: end -->"
 _COLUMNS = (
-    "weighter", "task", "place", "privileged", "used_holdout", "seeds", "failures",
+    "weighter", "task", "place", "privileged", "used_holdout", "track", "seeds", "failures",
     "accuracy", "accuracy_low", "accuracy_high", "skill", "skill_low", "skill_high",
     "time", "flops", "memory",
 )  # fmt: skip
@@ -40,6 +41,7 @@ def _markdown(board: Board) -> str:
     head = [
         "",
         "weighter",
+        "track",
         *badge_head(board),
         "skill [95 %]",
         *[f"acc {letter}" for letter in letters],
@@ -48,7 +50,7 @@ def _markdown(board: Board) -> str:
         "mem x",
         *failed,
     ]
-    left = 2 + len(badge_head(board))
+    left = 3 + len(badge_head(board))
     ruler = ["---:", *["---"] * left, *["---:"] * (len(head) - left - 1)]
     lines: list[str] = []
     if board.title:
@@ -63,6 +65,7 @@ def _markdown(board: Board) -> str:
     ]
     lines.append("- skill: 0 is uniform, 1 is oracle (privileged: shown, never ranked)")
     lines.append("- x: a training's cost over uniform's")
+    lines.append(f"- {tracks_text(board)}")
     lines += [f"- note: {markdown(note)}" for note in board.notes]
     return "\n".join(lines) + "\n"
 
@@ -98,6 +101,7 @@ def _write_rows(board: Board, writer: csv.DictWriter[str]) -> None:
             "weighter": row.weighter,
             "privileged": int(row.privileged),
             "used_holdout": int(row.used_holdout),
+            "track": row.track,
             **dict(zip(badge_head(board), badge_texts(row, board), strict=True)),
         }
         cost = row.cost

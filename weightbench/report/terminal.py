@@ -16,6 +16,7 @@ from weightbench.report.cells import (
     letters_of,
     sections,
     skill_text,
+    tracks_text,
 )
 from weightbench.scoring import Board, Cell, Comparison, Difference, Row
 from weightbench.texts import terminal
@@ -50,7 +51,7 @@ def print_board(board: Board, console: Console) -> None:
     """
     letters = letters_of(board)
     accuracies = [f"acc {letter}" for letter in letters]
-    first = ["", "weighter", *badge_head(board), "skill [95 %]"]
+    first = ["", "weighter", "track", *badge_head(board), "skill [95 %]"]
     last = ["time x", "FLOP x", "mem x", *["failed"] * any(row.failures for row in board.rows)]
     tables = [[*first, *accuracies, *last]]
     if _width(_table(board, tables[0]), console) > console.width:
@@ -63,7 +64,7 @@ def print_board(board: Board, console: Console) -> None:
         console.print()
     for letter, task in zip(letters, board.tasks, strict=True):
         print_line(console, f"{letter}  {task}")
-    for line in _KEY:
+    for line in (*_KEY, tracks_text(board)):
         print_line(console, line)
     for note in board.notes:
         print_line(console, f"note: {note}")
@@ -77,7 +78,7 @@ def print_line(console: Console, text: str) -> None:
 def _table(board: Board, columns: Sequence[str]) -> Table:
     """Both parts of the board, with these columns of it."""
     table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    left = {"weighter", "badge", "skill [95 %]"}
+    left = {"weighter", "track", "badge", "skill [95 %]"}
     for name in columns:
         table.add_column(name, justify="left" if name in left else "right", no_wrap=True)
     for title, rows in sections(board):
@@ -133,6 +134,7 @@ def _cells(row: Row, board: Board) -> dict[str, str]:
     return {
         "": row.place,
         "weighter": row.weighter,
+        "track": row.track,
         **dict(zip(badge_head(board), badge_texts(row, board), strict=True)),
         "skill [95 %]": skill_text(row, board),
         **dict(zip(names, accuracies, strict=True)),

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 
 from weightbench.records.schema import Record
+from weightbench.registry.tracks import Track
 from weightbench.scoring.anchors import Anchor
-from weightbench.tracks import Track
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Row:
     """One weighter: its place, skill over all tasks, and cells by task.
 
     ``used_holdout`` says whether it touched the clean hold-out anywhere, ``track`` what it was
-    given beside noisy labels (:data:`weightbench.tracks.TRACKS`), the most of any trial. Places run
+    given beside noisy labels (``registry.tracks``), the most of any trial. Places run
     from ``rank`` to ``rank_last``: one more than the number of entries that beat it beyond chance,
     to the number of entries less those that it beats so; ``ties`` are those it cannot be told from.
     All three are None or empty for privileged weighters and where a task is missing. A place

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import gc
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from weightbench.errors import StoreError
 from weightbench.records.schema import Cost, Record
 from weightbench.records.store import Store
-from weightbench.registry import Suite
+from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR, Suite
+from weightbench.registry.tracks import Track
 from weightbench.scoring import Board, board, published_anchors
 from weightbench.scoring.results import choose
 from weightbench.submission.badges import Badge
@@ -40,6 +41,21 @@ class Loaded:
     damaged: tuple[str, ...]
     data: Mapping[str, str]
     notes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def of_tracks(self, tracks: Collection[Track]) -> Loaded:
+        """What weighters of these tracks alone left, and the anchors."""
+        given: dict[str, Track] = {}
+        for r in self.records:
+            if r.training:
+                known = given.get(r.trial.weighter, r.training.track)
+                given[r.trial.weighter] = max(known, r.training.track)
+        kept = [
+            r
+            for r in self.records
+            if r.trial.weighter in (LOWER_ANCHOR, UPPER_ANCHOR)
+            or given.get(r.trial.weighter, "A") in tracks
+        ]
+        return dataclasses.replace(self, records=kept)
 
     def board(self, tasks: Sequence[str] | None = None) -> Board:
         """Of these tasks, in their order; of all where not given."""

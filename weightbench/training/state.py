@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from weightbench.alignment import Loss
 from weightbench.errors import HiddenData, OverBudget
-from weightbench.tracks import Track
+from weightbench.registry.tracks import Track
 from weightbench.training.batch import JoinedBatch, LazyBatch
 from weightbench.training.clock import PhaseClock
 from weightbench.training.device_splits import predict

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from weightbench.registry.tracks import Track
 from weightbench.report.cards import Card
-from weightbench.report.cells import badge_texts, cost_texts
+from weightbench.report.cells import badge_texts, cost_texts, tracks_of
 from weightbench.report.site.index import PageIndex
 from weightbench.report.site.parts import TaskPart, WeighterPart, task_part, weighter_part
 from weightbench.report.site.pictures import Scatter, scatter
@@ -51,7 +52,7 @@ class Line:
     id: str
     name: str
     link: str
-    section: str
+    track: str
     place: str
     rank: int
     ties: str
@@ -81,6 +82,7 @@ class BoardPart:
     notes: tuple[str, ...]
     badges: bool
     failures: bool
+    tracks: Mapping[Track, str]  # those there are, in words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +125,7 @@ def _board(i: int, board: Board, index: PageIndex) -> BoardPart:
         notes=board.notes,
         badges=bool(board.badges),
         failures=any(row.failures for row in board.rows),
+        tracks=tracks_of(board),
     )
 
 
@@ -148,7 +151,7 @@ def _line(row: Row, board: Board, axis: Axis, ids: Mapping[str, str], index: Pag
         id=ids[row.weighter],
         name=row.weighter,
         link=index.weighters[row.weighter],
-        section="clean" if row.used_holdout else "noisy",
+        track=row.track,
         place=row.place.replace("-", "\N{EN DASH}"),
         rank=len(board.rows) + 1 if row.rank is None else row.rank,
         ties=" ".join(ids[other] for other in row.ties if other in ids),
