@@ -13,6 +13,17 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+try:
+    import gymnasium
+    from gymnasium import spaces
+except ModuleNotFoundError as error:
+    if error.name != "gymnasium":
+        raise
+    raise ModuleNotFoundError(
+        "weightbench.gymnasium needs the extra gymnasium: pip install 'weightbench[gymnasium]'",
+        name=error.name,
+    ) from None
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -29,19 +40,8 @@ from weightbench.training.run import Batch
 from weightbench.training.task import Task, make_task
 from weightbench.training.trainer import start
 
-try:
-    import gymnasium
-    from gymnasium import spaces
-except ModuleNotFoundError as error:
-    if error.name != "gymnasium":
-        raise
-    raise ModuleNotFoundError(
-        "weightbench.gymnasium needs the extra gymnasium: pip install 'weightbench[gymnasium]'",
-        name=error.name,
-    ) from None
-
 Observation = dict[str, Any]
-Action = NDArray[np.float32]
+Action = NDArray[np.floating[Any]]
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -128,7 +128,7 @@ class WeightingEnv(gymnasium.Env[Observation, Action]):
       cross-entropy; ``margin`` (B,) float32, the logit of the given label minus the largest other
       one, negative where the network disagrees; ``label`` (B,) int64, the label as given;
       ``present`` (B,) int8, 1 for an example and 0 for padding, where all else is 0; ``progress``
-      (1,) float32, the share of the schedule that is behind. A training set smaller than B is one
+      (1,) float64, the share of the schedule that is behind. A training set smaller than B is one
       batch and padded. After the last step there is no batch: all is padding, ``progress`` is 1.
     - **Action** (B,) floating point in [0, 1]: a weight for each example, put through
       ``wb.normalize``, so that ones are plain training bit for bit and zeros a step of zero. What
@@ -166,7 +166,7 @@ class WeightingEnv(gymnasium.Env[Observation, Action]):
                 "margin": spaces.Box(-_LARGEST, _LARGEST, (size,)),
                 "label": spaces.MultiDiscrete(np.full(size, classes)),
                 "present": spaces.MultiBinary(size),
-                "progress": spaces.Box(0, 1, (1,)),
+                "progress": spaces.Box(0, 1, (1,), np.float64),
             }
         )
         self.action_space = spaces.Box(0, 1, (size,))
@@ -240,7 +240,7 @@ class WeightingEnv(gymnasium.Env[Observation, Action]):
         return {
             **{name: self._padded(values) for name, values in examples.items()},
             "present": self._padded(present),
-            "progress": np.array([episode.progress], np.float32),
+            "progress": np.array([episode.progress]),
         }
 
     def _padded(self, values: Tensor) -> NDArray[Any]:
