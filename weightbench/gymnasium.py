@@ -31,14 +31,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from weightbench.alignment.weights import normalize
+import weightbench as wb
 from weightbench.errors import BadWeights, Diverged, Misuse
 from weightbench.registry import TASKS
 from weightbench.spec import Value
 from weightbench.training.random_streams import global_states, restore_globals
-from weightbench.training.run import Batch
-from weightbench.training.task import Task, make_task
-from weightbench.training.trainer import start
 
 Observation = dict[str, Any]
 Action = NDArray[np.floating[Any]]
@@ -54,19 +51,20 @@ class _Episode:
         clean_loss: mean cross-entropy on the hold-out.
     """
 
-    def __init__(self, task: Task, seed: int, device: str) -> None:
+    def __init__(self, task: wb.Task, seed: int, device: str) -> None:
         with torch.inference_mode(False):
-            self._run = start(task, seed, device=device, watchers=())
+            self._run = wb.start(task, seed, device=device, watchers=())
             self._clean_labels = self._run.holdout[1]
             with self._run.setting.dropout():
                 self._streams = global_states(self._run.device)
-        self._batches = iter(self._run)
+        with self._as_evaluated():
+            self._batches = iter(self._run)
         self._go_on()
 
     def step(self, weights: NDArray[np.float32]) -> Tensor:
         """Take the step on the batch at hand; the (n,) weights, normalised."""
         with self._as_evaluated():
-            normalized = normalize(torch.from_numpy(weights).to(self._run.device))
+            normalized = wb.normalize(torch.from_numpy(weights).to(self._run.device))
             self._run.step(normalized)
         self._go_on()
         return normalized
@@ -74,7 +72,7 @@ class _Episode:
     def _go_on(self) -> None:
         """To the next batch, if there is one."""
         with self._as_evaluated():
-            self.batch: Batch | None = next(self._batches, None)
+            self.batch: wb.Batch | None = next(self._batches, None)
             finite = self.batch is None or bool(self.batch.losses.isfinite().all())
             logits = self._run.predict(on="holdout")
         self.clean_loss = float(F.cross_entropy(logits, self._clean_labels))
@@ -111,12 +109,15 @@ class _Episode:
 
     def info(self) -> dict[str, Any]:
         """What is told beside observation and reward."""
-        info = {
+        info: dict[str, Any] = {
             "seed": self._run.setting.seed,
             "step": self._run.steps_taken,
             "clean_loss": self.clean_loss,
         }
-        return info if self.batch is not None else {**info, "score": self._run.score()}
+        if self.batch is None:
+            with self._as_evaluated():
+                info["score"] = self._run.score()
+        return info
 
 
 class WeightingEnv(gymnasium.Env[Observation, Action]):
@@ -158,7 +159,7 @@ class WeightingEnv(gymnasium.Env[Observation, Action]):
             BadSpec: there is no such task or parameter.
             DataUnavailable: its data set is not at hand.
         """
-        self._task, self._device = make_task(task, **params), device
+        self._task, self._device = wb.make_task(task, **params), device
         size, classes = self._task.recipe.batch_size, self._task.data.num_classes
         self.observation_space = spaces.Dict(
             {
