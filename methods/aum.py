@@ -15,9 +15,9 @@ class AUM(wb.Weighter):
 
     The margin is the output of the given label minus the largest other one, averaged over all
     visits, which separates wrong labels even when the network has learnt them (Pleiss, Zhang,
-    Elenberg & Weinberger, NeurIPS 2020, equation 1). They train twice with a class of known wrong
-    labels for the threshold and again on what is left; here it happens in one training, at the end
-    of each epoch from ``warm_up`` of the schedule on, and a rate that is not given is that of two
+    Elenberg & Weinberger, NeurIPS 2020). They train twice with a class of known wrong labels for
+    the threshold and again on what is left; here it happens in one training, at the end of each
+    epoch from ``warm_up`` of the schedule on, and a rate that is not given is that of two
     Gaussians. Uniform over what is kept. Costs a plain step and two numbers for each example.
     """
 
@@ -58,7 +58,7 @@ class AUM(wb.Weighter):
 class WrongEvent(AUM):
     """As :class:`AUM`, by how often an example was predicted wrong, over its visits.
 
-    Zhang et al., NeurIPS 2025 ("instance-level difficulty modeling"), section 3, without their
+    Zhang et al., NeurIPS 2025 ("instance-level difficulty modeling"), without their
     second stage.
     """
 

@@ -10,7 +10,7 @@ import weightbench as wb
 class ClassBalanced(wb.Weighter):
     """``w_i`` proportional to ``(1 - beta) / (1 - beta^count(label i))``.
 
-    Cui, Jia, Lin, Song & Belongie, CVPR 2019, equation 4. beta 0 is uniform, beta 1 the inverse
+    Cui, Jia, Lin, Song & Belongie, CVPR 2019. beta 0 is uniform, beta 1 the inverse
     count: at their .9999, classes of up to 1,000 examples are weighed as by ``proportion`` within 5
     %, so beta is .99 here (theirs are .9 to .9999). Normalised over the batch, as in LDAM-DRW's
     code; ``normalized=false`` divides by the batch size alone, as their own does, where the weights
@@ -37,7 +37,7 @@ class ClassBalanced(wb.Weighter):
 def class_weights(counts: Tensor, beta: float) -> Tensor:
     """(K,) float64, sum K, of (K,) int64 counts; a class that never occurs counts as one example.
 
-    Cui et al. 2019, section 4.1, beta in [0, 1).
+    The rule of :class:`ClassBalanced`, beta in [0, 1).
     """
     effective = 1 - beta ** counts.clamp(min=1).double()
     return len(counts) / effective / (1 / effective).sum()

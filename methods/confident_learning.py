@@ -72,7 +72,7 @@ def confident_joint(chances: Tensor, labels: Tensor) -> Tensor:
 
     An example counts for the likeliest of the classes of which it is sure, that is, likelier than
     the mean over the examples labelled so; rows are scaled to the shares of the given labels.
-    Northcutt et al. 2021, equations 1 to 3.
+    Northcutt et al. 2021, section 3.
 
     Args:
         chances: (n, K) float, out of sample.

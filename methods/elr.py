@@ -17,8 +17,8 @@ class ELR(Uniform):
     """``CE + lambda log(1 - <p, t>)``, t a moving average of an example's own predictions p.
 
     ``t <- beta t + (1 - beta) p`` at every visit, from 0, before it is used. Liu, Niles-Weed,
-    Razavian & Fernandez-Granda, NeurIPS 2020, equations 6 and 9; lambda 3 and beta .7 are those of
-    their code for uniform flips in CIFAR-10 (1 and .9 for asymmetric ones, 7 and .9 for CIFAR-100).
+    Razavian & Fernandez-Granda, NeurIPS 2020, equation 6; lambda 3 and beta .7 are those of their
+    code for uniform flips in CIFAR-10 (1 and .9 for asymmetric ones, 7 and .9 for CIFAR-100).
     Weights are uniform. Costs a plain step and K numbers for each example.
     """
 

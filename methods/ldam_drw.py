@@ -14,11 +14,10 @@ class LDAMDRW(wb.Weighter):
     """``CE(scale (z - m_y e_y))``, ``m_c`` proportional to ``count(c)^(-1/4)``, at most ``margin``.
 
     Weights are uniform, and from ``deferred`` of the schedule on class-balanced with ``beta``,
-    normalised over the batch. Cao, Wei, Gaidon, Arechiga & Ma, NeurIPS 2019, equations 11 to 13;
-    margin .5, beta .9999 and 80 % (epoch 160 of 200) are theirs. So is a scale of 30, which belongs
-    to their last layer, whose outputs are cosines; networks here keep their own, whose outputs
-    have any scale, so it is 1. Under equal counts all margins are .5: not plain training. Costs a
-    plain step.
+    normalised over the batch. Cao, Wei, Gaidon, Arechiga & Ma, NeurIPS 2019; margin .5, beta .9999
+    and 80 % (epoch 160 of 200) are theirs. So is a scale of 30, which belongs to their last layer,
+    whose outputs are cosines; networks here keep their own, whose outputs have any scale, so it is
+    1. Under equal counts all margins are .5: not plain training. Costs a plain step.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ class LogitAdjust(Uniform):
     """``CE(z + tau log pi)``, pi the shares of the classes in the training labels, as given.
 
     Menon, Jayasumana, Rawat, Jain, Veit & Kumar, ICLR 2021, equation 10, tau 1; balanced softmax
-    (Ren, Yu, Sheng et al., NeurIPS 2020, equation 3) is the same. The network is judged by z alone,
+    (Ren, Yu, Sheng et al., NeurIPS 2020) is the same. The network is judged by z alone,
     which has learnt to do without pi. The form after the training is the wrapper ``+posthoc``.
     Weights are uniform. Costs a plain step.
     """

@@ -16,10 +16,9 @@ class SymmetricCrossEntropy(wb.Weighter):
 
     ``RCE = -log(1e-4) (1 - p)`` with p the probability of the given label, so the gradient is
     ``alpha + 9.21 beta p`` times that of cross-entropy: ``w_i = (alpha + 9.21 beta p_i) / n``, not
-    normalised over the batch. Wang, Ma, Chen, Luo, Yi & Bailey, ICCV 2019, equations 6 and 7; alpha
-    .1 and beta 1 are theirs for CIFAR-10 (6 and .1 for CIFAR-100). An example that is learnt pulls
-    9.3 times as far as in plain training: their runs have a rate of .01 or weight decay to match,
-    here the task's schedule stands. Costs a plain step.
+    normalised over the batch. Wang, Ma, Chen, Luo, Yi & Bailey, ICCV 2019; alpha .1 and beta 1 are
+    theirs for CIFAR-10 (6 and .1 for CIFAR-100). An example that is learnt pulls 9.3 times as far
+    as in plain training; the schedule is the task's all the same. Costs a plain step.
     """
 
     normalized = False

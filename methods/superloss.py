@@ -17,7 +17,7 @@ class SuperLoss(wb.Weighter):
     """``min over s of (l - tau) s + lambda (log s)^2``: ``w_i = s_i / n``.
 
     ``s = exp(-W(max(-2/e, (l - tau) / lambda) / 2))`` with Lambert's W (Castells, Weinzaepfel &
-    Revaud, NeurIPS 2020, equations 1 and 4). By the envelope theorem s is also the factor of the
+    Revaud, NeurIPS 2020). By the envelope theorem s is also the factor of the
     gradient, so holding it fixed is exact. s is 1 at tau and at most e; lambda is 1 for CIFAR-10
     there, .25 for CIFAR-100. tau starts at log K, the loss of a guess, and follows the mean loss of
     batches; with ``smoothing`` 1 it stays, their other choice. Not normalised over the batch. Costs
