@@ -61,14 +61,13 @@ class MentorNetDD(MentorNet):
         self.fit_steps = fit_steps
 
     def begin(self, run: wb.Run) -> None:
-        """Train the mentor; its steps count as steps of a side training."""
+        """Train the mentor."""
         watched = Watched(self.percentile, self.decay)
         run.fork(watched, "watched")
         with torch.random.fork_rng(devices=()):  # layers initialise themselves from torch's stream
             torch.manual_seed(int(torch.randint(2**62, (), generator=run.generator)))
             self.mentor = Mentor(run.num_classes).to(run.device)
         fit(self.mentor, *lessons(watched.seen, run), self.fit_steps)
-        run.side_steps += self.fit_steps
 
     @torch.no_grad()
     def values(self, batch: wb.Batch, losses: Tensor, excess: Tensor) -> Tensor:

@@ -31,7 +31,8 @@ _HOMES = {
     "training.recipe": ("Recipe",),
     "registry": ("register_suite",),
     "training.run": ("Batch", "Run"),
-    "training.trainer": ("Trainer", "start"),
+    "training.start": ("start",),
+    "training.trainer": ("Trainer",),
     "spec": ("Spec", "parse_spec"),
     "training.splits": ("HoldoutPerClass", "HoldoutTotal"),
     "training.task": ("Task", "make_task", "register_task"),
@@ -121,8 +122,9 @@ if TYPE_CHECKING:
     from weightbench.training.recipe import Recipe
     from weightbench.training.run import Batch, Run
     from weightbench.training.splits import HoldoutPerClass, HoldoutTotal
+    from weightbench.training.start import start
     from weightbench.training.task import Task, make_task, register_task
-    from weightbench.training.trainer import Trainer, start
+    from weightbench.training.trainer import Trainer
     from weightbench.training.weighter import (
         Weighter,
         Wrapper,

@@ -39,6 +39,10 @@ class FusedUnsupported(AlignmentUnsupported):
     """Fused alignment would be wrong or has no derivative of an operation; the message says."""
 
 
+class NoHead(WeightbenchError):
+    """A network was asked for its last linear layer and ends in something else."""
+
+
 class BadData(WeightbenchError):
     """A data set or a split that cannot be made as asked."""
 

@@ -66,7 +66,10 @@ def test_a_record_says_what_happened() -> None:
     assert predictions is not None
     assert training.predictions == checksum(predictions)
     assert training.used_holdout
-    assert (training.steps, training.side_steps) == (20, 1)
+    assert training.steps == 20
+    assert training.step_work == pytest.approx(3.4, abs=0.5)
+    assert training.side_work == pytest.approx(12 / 32)
+    assert training.track == "B"
     assert training.sizes == {"train": 238, "holdout": 12, "select": 50, "test": 100}
     assert [step for step, _ in training.select_curve] == list(range(2, 21, 2))
     assert training.chance == pytest.approx(1 / 3)

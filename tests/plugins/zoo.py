@@ -149,18 +149,13 @@ class TrainsAHundredNetworks(Uniform):
             run.fork(Uniform(), f"member{i}")
 
 
-@breaks("side-steps")
-class TrainsInALoopOfItsOwn(Uniform):
-    """On the hold-out, when the schedule is over; nobody counts these steps."""
+@breaks("schedule")
+class WorksForTwenty(Uniform):
+    """In weigh, where no side training is."""
 
-    def finish(self, run: wb.Run) -> nn.Module:
-        optimizer = torch.optim.SGD(run.model.parameters(), lr=0.01)
-        for _ in range(20):
-            clean = run.clean_batch()
-            optimizer.zero_grad()
-            F.cross_entropy(run.model(clean.inputs), clean.labels).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-        return run.model
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        torch.ones(1000, 1000) @ torch.ones(1000, 1000)
+        return super().weigh(batch)
 
 
 @breaks("parameters")
@@ -422,12 +417,13 @@ class IsPrivilegedForAMoment(wb.Weighter):
 
 
 @breaks("state")
-class CountsInAnInteger(wb.Weighter):
-    count = 0
+class CountsInASet(wb.Weighter):
+    def begin(self, run: wb.Run) -> None:
+        self.steps: set[int] = set()
 
     def weigh(self, batch: wb.Batch) -> Tensor:
-        self.count += 1
-        return wb.normalize((batch.labels * self.count + 1).float())
+        self.steps.add(len(self.steps))
+        return wb.normalize((batch.labels * len(self.steps) + 1).float())
 
 
 @breaks("memory")

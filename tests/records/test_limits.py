@@ -11,6 +11,7 @@ import pytest
 from tests import generated
 from weightbench.errors import RecordError
 from weightbench.records.schema import WeightSummary, read_cost, read_record, write
+from weightbench.tracks import TRACKS
 
 SUMMARY = WeightSummary(step=1, auroc=0.5, effective=1.0, zero=0.0, by_class=[1.0, None])
 Path_ = tuple[str | int, ...]
@@ -20,10 +21,11 @@ BAD: dict[Path_, list[Any]] = {}
 for _name in ("accuracy", "selected_accuracy", "chance", "realised_noise"):
     GOOD["training", _name] = [0.0, 1.0]
     BAD["training", _name] = [-1e-9, 1 + 1e-9, None, "0.5", True]
-for _name in ("steps", "side_steps"):
-    GOOD["training", _name] = [0, 10**9, 2**53]
-    BAD["training", _name] = [-1, 2**53 + 1, 10**400, 0.5, None, "1", True]
 GOOD |= {
+    ("training", "steps"): [0, 10**9, 2**53],
+    ("training", "step_work"): [None, 1e-9, 1e9],
+    ("training", "side_work"): [0, 0.0, 1e12],
+    ("training", "track"): list(TRACKS),
     ("training", "sizes", "train"): [0, 2**53],
     ("training", "phases", "train"): [0.0, 1e10],
     ("training", "checksums", "data"): ["0" * 16, "f" * 64],
@@ -51,6 +53,10 @@ GOOD |= {
     ("finished",): ["2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00.123456-01:30"],
 }
 BAD |= {
+    ("training", "steps"): [-1, 2**53 + 1, 10**400, 0.5, None, "1", True],
+    ("training", "step_work"): [0, -1.0, 1.1e9, 1e308, 10**400, "1", True],
+    ("training", "side_work"): [-1e-9, 1.1e12, 1e308, 10**400, None, "1", True],
+    ("training", "track"): [None, "", "a", "F", "AB", 1],
     ("training", "sizes", "train"): [-1, 0.5, None, 2**53 + 1],
     ("training", "sizes"): [{f"p{i}": 1 for i in range(51)}, {"": 1}, {"x" * 301: 1}],
     ("training", "phases", "train"): [-1e-9, None, "1", 1.1e10, 1e308],

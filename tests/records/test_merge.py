@@ -143,7 +143,8 @@ def test_results_that_differ_in_anything_a_seed_decides_are_refused(
 @pytest.mark.parametrize(
     "change",
     [
-        {"used_holdout": True}, {"steps": 1}, {"side_steps": 10**6}, {"realised_noise": 0.9},
+        {"used_holdout": True}, {"steps": 1}, {"side_work": 1e6}, {"step_work": 2.0},
+        {"track": "E"}, {"realised_noise": 0.9},
         {"realised_noise": 0.4001}, {"chance": 0.9}, {"sizes": {"train": 1}},
         {"sizes": {"train": 1000, "holdout": 30, "select": 200, "test": 501}},
         {"select_curve": []}, {"select_curve": [(200, 0.375), (399, 0.75)]},

@@ -81,7 +81,7 @@ def _refused(text: str | bytes) -> str:
         (("trial", "fingerprint"), "xyz", "trial.fingerprint"),
         (("status",), "fine", "status"),
         (("schema_version",), 1, "schema 1"),
-        (("schema_version",), 3, "newer version of weightbench"),
+        (("schema_version",), 4, "newer version of weightbench"),
         (("schema_version",), True, "schema_version"),
         (("trial", "version"), "0.1.0", "schema 1"),
         (("extra",), 1, "extra"),

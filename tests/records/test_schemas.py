@@ -29,9 +29,18 @@ def fields_of(content: Record | Cost) -> dict[str, Any]:
     return found
 
 
+def second(content: Record | Cost) -> dict[str, Any]:
+    """The same as schema 2 had it: with steps of side trainings, and no work and track."""
+    fields = fields_of(content)
+    if training := fields.get("training"):
+        del training["step_work"], training["track"]
+        training["side_steps"] = int(training.pop("side_work"))
+    return {**fields, "schema_version": 2}
+
+
 def old(content: Record | Cost, version: str = "0.1.0") -> bytes:
     """The same as schema 1 had it: with the version of weightbench and without the engine."""
-    fields = fields_of(content)
+    fields = second(content)
     del fields["trial"]["engine"]
     fields["trial"]["version"] = version
     return sealed({**fields, "schema_version": 1})
@@ -45,7 +54,7 @@ def test_what_is_written_today() -> None:
     for content in (generated.finished(), generated.failure(), generated.cost()):
         fields = fields_of(content)
         assert sealed(fields) == write(content)
-        assert fields["schema_version"] == 2
+        assert fields["schema_version"] == 3
         assert fields["trial"]["engine"] == ENGINE
         assert "version" not in fields["trial"]
         assert content.trial.key == key(fields["trial"])
@@ -61,6 +70,18 @@ def test_a_record_of_schema_1_is_read_and_written_as_it_was() -> None:
     assert record.trial.key == key(json.loads(text)["trial"])
     other = read_record(old(generated.finished(), "0.2.0"))
     assert len({record.trial.key, other.trial.key, generated.finished().trial.key}) == 3
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_record_of_schema_2_is_read_and_written_as_it_was(used: bool) -> None:
+    made = generated.record(
+        generated.TASK, "uniform", 0, 0.75, used_holdout=used, side_work=7.0, step_work=None
+    )
+    text = sealed(second(made))
+    record = read_record(text)
+    assert record.training == made.training
+    assert record.schema_version == 2
+    assert write(record) == text
 
 
 def test_a_cost_of_schema_1_is_read_and_written_as_it_was() -> None:
@@ -85,18 +106,18 @@ def refused(fields: Any) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("version", [3, 99])
+@pytest.mark.parametrize("version", [4, 99])
 def test_a_record_of_a_newer_schema_is_said_to_be_one(version: int) -> None:
     assert refused({**fields_of(generated.finished()), "schema_version": version}) == (
         f"schema_version: made by a newer version of weightbench, {version}; "
-        "this version reads 1 to 2"
+        "this version reads 1 to 3"
     )
 
 
 @pytest.mark.parametrize("version", [0, -1, "1", "2", 1.0, 2.0, True, None, [1]])
 def test_what_is_no_schema_is_named(version: object) -> None:
     said = refused({**fields_of(generated.finished()), "schema_version": version})
-    assert said == f"schema_version: {version!r}; this version reads 1 to 2"
+    assert said == f"schema_version: {version!r}; this version reads 1 to 3"
 
 
 def test_schemas_are_not_mixed() -> None:
@@ -109,6 +130,12 @@ def test_schemas_are_not_mixed() -> None:
     assert refused({**one, "trial": None}) == says
     assert refused({**one, "trial": [1]}) == says
     assert refused({**one, "schema_version": 2}) == "trial.version: belongs to schema 1"
+    assert refused({**one, "schema_version": 3}) == "trial.version: belongs to schema 1"
+    two = second(generated.finished())
+    assert refused({**today, "schema_version": 2}) == "training.side_work: belongs to schema 3"
+    assert refused({**two, "schema_version": 3}).startswith("training.step_work: ")
+    del two["training"]["side_steps"]
+    assert refused(two) == "training.side_steps: Field required"
     named = {**today["trial"], "version": "0.1.0"}
     assert refused({**today, "trial": named}) == "trial.version: belongs to schema 1"
     assert refused({**today, "trial": None}).startswith("trial: ")

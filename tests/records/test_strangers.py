@@ -19,6 +19,7 @@ from weightbench.files import replacing
 from weightbench.records.layout import MARKER, is_store, marker
 from weightbench.records.loading import Damage
 from weightbench.records.schema import _seal
+from weightbench.records.schemas import SCHEMA
 from weightbench.records.store import Store
 
 KEY = generated.finished().trial.key
@@ -65,7 +66,7 @@ def newer(path: Path) -> None:
     """Have a record or cost say that a newer version wrote it."""
     fields = json.loads(path.read_bytes())
     fields.pop("sha256")
-    fields.update(schema_version=3, more=1)
+    fields.update(schema_version=SCHEMA + 1, more=1)
     path.write_text(json.dumps({**fields, "sha256": _seal(fields)}))
 
 

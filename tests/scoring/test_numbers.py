@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,12 +151,12 @@ def test_two_without_shared_seeds_on_one_task_are_compared_on_the_other() -> Non
 # ---- costs ---------------------------------------------------------------------------------------
 
 
-def trained(task: str, weighter: str, steps: int, side_steps: int = 0) -> Record:
-    return record(task, weighter, 0, 0.7, steps=steps, side_steps=side_steps)
+def trained(task: str, weighter: str, steps: int, side_work: float = 0, **changes: Any) -> Record:
+    return record(task, weighter, 0, 0.7, steps=steps, side_work=side_work, **changes)
 
 
 def test_every_number_of_a_cost() -> None:
-    """Geometric means over tasks of (steps at their ratio and side steps) over uniform's steps."""
+    """Geometric means over tasks of (steps at their ratio and work beside) over uniform's steps."""
     made = [
         trained("a-v0", "uniform", 400), trained("a-v0", "good", 200, 100),
         trained("b-v0", "uniform", 50), trained("b-v0", "good", 100, 10),

@@ -192,7 +192,7 @@ def test_cost_counts_the_whole_training() -> None:
     everything = [
         record("a-v0", "uniform", 0, 0.6),
         record("a-v0", "oracle", 0, 0.9),
-        record("a-v0", "slow", 0, 0.8, steps=200, side_steps=100),
+        record("a-v0", "slow", 0, 0.8, steps=200, side_work=100),
     ]
     row = rows(board(everything, [cost("a-v0", "slow", 3.0)]))["slow"]
     assert row.cost is not None

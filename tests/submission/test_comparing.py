@@ -85,7 +85,7 @@ def test_curves_are_compared_on_the_same_machine(pair: Pair) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("used_holdout", False), ("steps", 19), ("side_steps", 1), ("realised_noise", 0.9),
+        ("used_holdout", False), ("steps", 19), ("track", "E"), ("realised_noise", 0.9),
         ("weights", None), ("select_curve", []), ("chance", 0.9),
     ],
 )  # fmt: skip

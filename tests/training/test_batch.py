@@ -14,7 +14,8 @@ from torch import Tensor
 
 import weightbench as wb
 from weightbench.errors import BadWeights
-from weightbench.training.batch import backward, is_finite
+from weightbench.training.batch import backward
+from weightbench.training.step_weights import is_finite
 
 finite = st.floats(-1e6, 1e6, width=32)
 

@@ -207,7 +207,7 @@ class Left:
     last: torch.Tensor
     selected: torch.Tensor
     curve: list[tuple[int, float]]
-    steps: tuple[int, int]
+    steps: tuple[int, float | None, float]
     used_holdout: bool
     weights: list[list[float]]
     drawn: torch.Tensor
@@ -220,7 +220,7 @@ def left(run: wb.Trainer, log: WeightLog, weighter: Everything) -> Left:
     return Left(
         run.model.state_dict(), weighter.scale.detach(), weighter.total, weighter.epochs,
         run.test_predictions(), run.test_predictions(selected=True), run.select_accuracy,
-        (run.steps_taken, run.side_steps), run.used_holdout,
+        (run.steps_taken, run.step_work, run.side_work), run.used_holdout,
         weights, torch.rand(3, generator=run.generator), run.clean_batch().index,
         next(run.epochs(run.recipe.batch_size)).index,
     )  # fmt: skip
@@ -257,7 +257,7 @@ def test_all_that_a_training_leaves_is_the_same_bit_for_bit(
             assert torch.equal(one, other), field.name
         else:
             assert one == other, field.name
-    assert whole.steps == (20, 3)
+    assert whole.steps == (20, 1, 3)
     assert whole.used_holdout
     assert len(whole.weights) == 2
 

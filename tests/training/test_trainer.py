@@ -185,17 +185,73 @@ def test_side_trainings_have_a_budget(tiny: wb.Task) -> None:
     run = wb.start(tiny, 0)
     for i in range(19):
         run.fork(wb.make_weighter("uniform"), f"side{i}")
-    with pytest.raises(OverBudget, match=r"comes to 420 steps; 20 times the task's 20"):
+    says = r"comes to the work of 420 plain steps; 20 times the task's 20 are granted"
+    with pytest.raises(OverBudget, match=says):
         run.fork(wb.make_weighter("uniform"), "one too many")
 
 
-def test_steps_of_a_loop_of_its_own_are_of_the_same_budget(tiny: wb.Task) -> None:
-    run = wb.start(tiny, 0)
-    for batch in run:
-        run.step(uniform(batch))
-    run.side_steps += 1_000_000
-    with pytest.raises(OverBudget):
-        run.finish()
+class Multiplies(wb.Weighter):
+    """Works hard in one of the hooks, without a fork."""
+
+    def __init__(self, hook: str = "weigh", size: int = 0) -> None:
+        self.hook, self.size = hook, size
+
+    def work(self, hook: str) -> None:
+        if hook == self.hook:
+            torch.ones(self.size, self.size) @ torch.ones(self.size, self.size)
+
+    def begin(self, run: wb.Run) -> None:
+        self.work("begin")
+
+    def batches(self, run: wb.Run) -> Iterator[wb.Batch]:
+        for batch in run.epochs(run.recipe.batch_size):
+            self.work("batches")
+            yield batch
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        self.work("weigh")
+        return uniform(batch)
+
+    def end_epoch(self, run: wb.Run) -> None:
+        self.work("end_epoch")
+
+    def finish(self, run: wb.Run) -> nn.Module:
+        self.work("finish")
+        return run.model
+
+
+HOOKS = ["begin", "batches", "weigh", "end_epoch", "finish"]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_work_is_measured_wherever_it_is_done(tiny: wb.Task, hook: str) -> None:
+    """A product of matrices of 100 by 100 is two million operations."""
+    plain, run = train(tiny, "uniform"), wb.start(tiny, 0, Multiplies(hook, 100))
+    run.train()
+    own = 2e6 / plain.plain_flops
+    assert plain.step_work == pytest.approx(1)
+    assert plain.side_work == 0
+    in_steps = hook in ("batches", "weigh")
+    assert run.step_work == pytest.approx(1 + own * in_steps)
+    epochs = tiny.recipe.steps // run.epoch_steps
+    times = {"begin": 1, "end_epoch": epochs, "finish": 1}.get(hook, 0)
+    assert run.side_work == pytest.approx(times * own)
+    assert torch.equal(run.test_predictions(), plain.test_predictions())
+
+
+def test_a_little_work_is_granted_to_the_smallest_network(tiny: wb.Task) -> None:
+    run = wb.start(tiny, 0, Multiplies("begin", 700))
+    run.train()
+    assert run.side_work > 20 * tiny.recipe.steps
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_all_work_is_of_the_same_budget(tiny: wb.Task, hook: str) -> None:
+    run = wb.start(tiny, 0, Multiplies(hook, 2000))
+    with pytest.raises(OverBudget, match="times the task's 20 are granted"):
+        run.train()
+    if hook in ("batches", "weigh"):
+        assert run.steps_taken < 5, "it is seen early"
 
 
 def test_nobody_is_judged_before_the_last_step(tiny: wb.Task) -> None:
@@ -239,7 +295,8 @@ def test_a_side_training_is_counted_and_disturbs_nothing(tiny: wb.Task) -> None:
     weighter = Forking()
     run = wb.start(tiny, 0, weighter=weighter)
     run.train()
-    assert run.side_steps == 5
+    assert run.side_work > 5, "and the whole set is predicted"
+    assert run.side_work == pytest.approx(5 + len(run.labels) / tiny.recipe.batch_size / 3, rel=0.2)
     assert not weighter.side.training
     assert weighter.logits.shape == (len(run.labels), run.num_classes)
     assert torch.equal(run.test_predictions(), train(tiny, "uniform").test_predictions())

@@ -13,10 +13,10 @@ from typing import Any, cast, get_args
 from torch import Tensor, nn
 
 from weightbench.alignment.choice import Way, form_for
-from weightbench.alignment.passes import Aligned, Batches, Loss
+from weightbench.alignment.passes import Aligned, Batches, Loss, VirtualStep
 from weightbench.errors import UnknownParameter
 
-__all__ = ["Aligned", "Loss", "Way", "align", "alignment_way"]
+__all__ = ["Aligned", "Loss", "VirtualStep", "Way", "align", "alignment_way"]
 
 
 def alignment_way(text: str) -> Way:
@@ -41,6 +41,7 @@ def align(
     way: Way = "auto",
     *,
     loss_has_parameters: bool = False,
+    after: VirtualStep | None = None,
 ) -> Aligned:
     """Align a training batch with a clean batch: Ren et al. 2018, ``-d l_g / d eps_i`` at eps = 0.
 
@@ -54,6 +55,8 @@ def align(
         clean_labels: (m,) int64.
         way: the cheapest that is right (``auto``), or one of the three.
         loss_has_parameters: whether ``loss`` has trained parameters of its own.
+        after: ``VirtualStep(weigh, rate)``, a step of plain SGD on the training batch with the
+            weights that ``weigh`` makes of the (n,) losses; the clean gradient is taken after it.
 
     Returns:
         The alignment and what the update can use. ``higher`` leaves buffers as they are; the others
@@ -70,6 +73,6 @@ def align(
             or the like.
         UnknownParameter: there is no such way.
     """
-    batches = Batches(inputs, labels, clean_inputs, clean_labels)
+    batches = Batches(inputs, labels, clean_inputs, clean_labels, after)
     way = alignment_way(way)
     return form_for(model, loss, batches, way, loss_has_parameters)(model, loss, batches)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import _disable_current_modes
 
 from weightbench.alignment.double_reverse import double_reverse
 from weightbench.alignment.fused import fused
@@ -53,7 +54,8 @@ def form_for(
         check_network(model)  # before its state is read, which a wrapper may not have
         answers = _answers[model] = {}
     narrow = torch.is_autocast_enabled(batches.labels.device.type)
-    state = way, _state(model), _identity(loss), loss_has_parameters, narrow
+    virtual = batches.virtual is not None
+    state = way, virtual, _state(model), _identity(loss), loss_has_parameters, narrow
     answer = answers.get(state)
     if answer is None:
         try:
@@ -77,9 +79,14 @@ def _found(
     check_trained(model)
     check_batches(batches)
     reasons: dict[str, str] = {}
-    with on_trial(model, loss, batches, loss_has_parameters) as trial:
+    candidates = _CANDIDATES[way]
+    if batches.virtual is not None:
+        candidates = {name: c for name, c in candidates.items() if name not in _WITHOUT_VIRTUAL}
+    now = batches._replace(virtual=None)  # what is right now is right after a step
+    # Whoever counts the work of steps counts no trial: it is made once, wherever a run begins.
+    with _disable_current_modes(), on_trial(model, loss, now, loss_has_parameters) as trial:
         certain = trial.conclusive
-        for name, candidate in _CANDIDATES[way].items():
+        for name, candidate in candidates.items():
             form = _asked(candidate, trial)
             if not isinstance(form, str):
                 reason = trial.fault(form, clean_first=name != "higher") if certain else None
@@ -143,6 +150,7 @@ _CANDIDATES: dict[Way, dict[str, _Candidate]] = {
     "fused": {"fused": _always(fused)},
     "layerwise": {"layerwise": _layerwise},
 }
+_WITHOUT_VIRTUAL = {"joint", "higher"}  # their clean pass comes with the other, or is at eps = 0
 
 
 # ---- what an answer depends on -------------------------------------------------------------------

@@ -13,7 +13,9 @@ from weightbench.alignment.passes import (
     derivable_kernels,
     losses_of,
     outputs,
+    stepped,
     trained,
+    virtual_gradient,
 )
 from weightbench.alignment.untouched import kept_state
 
@@ -27,11 +29,18 @@ def double_reverse(model: nn.Module, loss: Loss, batches: Batches) -> Aligned:
     weights and values held fixed are those of a plain step. The pass is the training pass: it moves
     the running statistics, and the losses' graph serves the update.
     """
-    direction = clean_gradient(model, batches.clean_inputs, batches.clean_labels)
+    clean = batches.clean_inputs, batches.clean_labels
+    direction = None if batches.virtual else clean_gradient(model, *clean)
     with derivable_kernels(model):
         logits = outputs(model, batches.inputs)
         losses = losses_of(loss, logits, batches.labels)
         seeds = torch.zeros_like(losses, requires_grad=True)
+    if batches.virtual is not None:
+        with derivable_kernels(model), kept_state(model):
+            step = virtual_gradient(model, losses, batches.virtual)
+        with stepped(step, batches.virtual.rate):
+            direction = clean_gradient(model, *clean)
+    assert direction is not None
     # What a reverse pass runs again (activation checkpointing) moves buffers in the update alone.
     with derivable_kernels(model), kept_state(model):
         pulled = torch.autograd.grad(

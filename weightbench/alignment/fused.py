@@ -18,10 +18,14 @@ from weightbench.alignment.passes import (
     clean_gradient,
     derivable_kernels,
     losses_of,
+    outputs,
+    stepped,
     trained,
+    virtual_gradient,
     widened,
 )
 from weightbench.alignment.tangents import own_tangents
+from weightbench.alignment.untouched import kept_state
 from weightbench.errors import FusedUnsupported
 
 
@@ -36,11 +40,24 @@ def fused(model: nn.Module, loss: Loss, batches: Batches) -> Aligned:
     Raises:
         FusedUnsupported: an operation of ``model`` has no forward derivative.
     """
-    direction = clean_gradient(model, batches.clean_inputs, batches.clean_labels)
+    direction = _direction(model, loss, batches)
     logits, tangent = _dual_pass(model, direction, batches.inputs)
     logits = widened(logits)
     losses = losses_of(loss, logits, batches.labels)
-    return Aligned(_derivative(losses, logits, tangent.to(logits.dtype)), logits, losses)
+    tangent = tangent.to(logits.dtype)
+    return Aligned(_derivative(losses, logits, tangent), logits, losses, tangent=tangent)
+
+
+def _direction(model: nn.Module, loss: Loss, batches: Batches) -> dict[nn.Parameter, Tensor]:
+    """The clean gradient; after the virtual step, where there is one, by a pass more."""
+    clean = batches.clean_inputs, batches.clean_labels
+    if batches.virtual is None:
+        return clean_gradient(model, *clean)
+    with kept_state(model):
+        losses = losses_of(loss, outputs(model, batches.inputs), batches.labels)
+        step = virtual_gradient(model, losses, batches.virtual)
+    with stepped(step, batches.virtual.rate):
+        return clean_gradient(model, *clean)
 
 
 def _dual_pass(

@@ -9,7 +9,7 @@ from weightbench.alignment.calls import Call, recorded, traced
 from weightbench.alignment.direction import clean_direction
 from weightbench.alignment.layers import split
 from weightbench.alignment.parts import LinearWeight, Part, Weights
-from weightbench.alignment.passes import Aligned, Batches, Loss, losses_of, outputs
+from weightbench.alignment.passes import Aligned, Batches, Loss, losses_of, outputs, stepped
 
 Gradients = dict[nn.Parameter, Tensor]
 
@@ -23,12 +23,17 @@ def layerwise(model: nn.Module, loss: Loss, batches: Batches) -> Aligned:
     needs no reverse pass of its own. Right only where no example touches another: see
     :func:`weightbench.alignment.obstacles.obstacle`.
     """
-    n = len(batches.labels)
-    direction = clean_direction(model, batches.clean_inputs, batches.clean_labels, n)
+    clean = batches.clean_inputs, batches.clean_labels, len(batches.labels)
+    direction = None if batches.virtual else clean_direction(model, *clean)
     with recorded(model) as calls:
         logits = outputs(model, batches.inputs)
         losses = losses_of(loss, logits, batches.labels)
     parts = parts_of(traced(calls, losses, torch.ones_like(losses)))
+    if batches.virtual is not None:
+        step = total(parts, batches.virtual.weigh(losses.detach()).detach().to(losses.dtype))
+        with stepped(step, batches.virtual.rate):
+            direction = clean_direction(model, *clean)
+    assert direction is not None
     alignment = torch.zeros_like(losses)
     with torch.no_grad(), torch.autocast(logits.device.type, enabled=False):
         for parameter, part in parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -18,13 +18,29 @@ from weightbench.errors import Misuse
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
+class VirtualStep(NamedTuple):
+    """A step of plain SGD on the training batch, after which the clean gradient is taken.
+
+    Attributes:
+        weigh: (n,) losses, detached, to the (n,) weights of the step.
+        rate: its learning rate.
+    """
+
+    weigh: Callable[[Tensor], Tensor]
+    rate: float
+
+
 class Batches(NamedTuple):
-    """A training batch of n examples and a clean batch of m; inputs are the network's argument."""
+    """A training batch of n examples and a clean batch of m; inputs are the network's argument.
+
+    The clean gradient is taken at the parameters as they are, or after a virtual step.
+    """
 
     inputs: Any
     labels: Tensor
     clean_inputs: Any
     clean_labels: Tensor
+    virtual: VirtualStep | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +49,7 @@ class Aligned:
 
     Attributes:
         alignment: (n,) <gradient of the clean loss, gradient of loss i>, detached.
+        tangent: (n, K) derivative of the logits along the former, where the pass made it.
         logits: (n, K) of the training batch, where the pass was the training pass.
         losses: (n,) of that pass; with graph, unless ``backward`` is there to replace it.
         backward: accumulates the gradient of ``sum_i weights_i * losses_i`` in the parameters.
@@ -42,6 +59,7 @@ class Aligned:
     logits: Tensor | None = None
     losses: Tensor | None = None
     backward: Callable[[Tensor], None] | None = None
+    tangent: Tensor | None = None
 
 
 Form = Callable[[nn.Module, Loss, Batches], Aligned]
@@ -94,6 +112,34 @@ def clean_gradient(model: nn.Module, inputs: Any, labels: Tensor) -> dict[nn.Par
         )
     dense = (gradient.to_dense() if gradient.is_sparse else gradient for gradient in gradients)
     return dict(zip(parameters, dense, strict=True))
+
+
+def virtual_gradient(
+    model: nn.Module, losses: Tensor, virtual: VirtualStep
+) -> dict[nn.Parameter, Tensor]:
+    """The gradient that the virtual step goes along; the graph of ``losses`` stays."""
+    weights = virtual.weigh(losses.detach()).detach().to(losses.dtype)
+    parameters = list(trained(model).values())
+    gradients = torch.autograd.grad(
+        losses, parameters, weights, retain_graph=True, materialize_grads=True
+    )
+    return dict(zip(parameters, gradients, strict=True))
+
+
+@contextlib.contextmanager
+def stepped(gradients: Mapping[nn.Parameter, Tensor], rate: float) -> Iterator[None]:
+    """Have parameters a step of plain SGD further in the block, and back to the bit after it.
+
+    They move behind autograd's back, as the graph of an earlier pass may still need them.
+    """
+    kept = [(parameter.data, parameter.data.clone()) for parameter in gradients]
+    try:
+        for (values, _), gradient in zip(kept, gradients.values(), strict=True):
+            values.add_(gradient.to(values.dtype), alpha=-rate)
+        yield
+    finally:
+        for values, before in kept:
+            values.copy_(before)
 
 
 def distinct_weights(n: int) -> Tensor:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from weightbench.check.rules import broken
-from weightbench.check.surroundings import StepCount
 from weightbench.check.training import Step, Trace, check_weights, judged, judged_on
 from weightbench.errors import Misuse
 from weightbench.training.run import Batch
@@ -29,6 +28,7 @@ class Observer:
     def __init__(self, run: Trainer) -> None:
         self.run = run
         self._shadow = copy.deepcopy(run.model)
+        self._initial = _state_of(run.model)
         self._inputs = judged_on(run.setting)
         self._data = {name: tensor.clone() for name, tensor in _data_of(run).items()}
         self._settings: list[dict[str, Any]] = []  # of the optimiser, as the recipe made it
@@ -44,31 +44,23 @@ class Observer:
         batches = iter(run)  # watched by nobody: what they note would count as growth
         gc.freeze()  # what is there already is not looked at again
         try:
-            with StepCount() as count:
-                while run.steps_taken < run.recipe.steps:
-                    trace.steps.append(self._step(batches))
-                    if run.steps_taken % _BETWEEN_COUNTS == 0:
-                        alive.append(_live_bytes())
+            while run.steps_taken < run.recipe.steps:
+                trace.steps.append(self._step(batches))
+                if run.steps_taken % _BETWEEN_COUNTS == 0:
+                    alive.append(_live_bytes())
         finally:
             gc.unfreeze()
         grown = min((after - before for before, after in itertools.pairwise(alive)), default=0)
         if grown >= 4 * _BETWEEN_COUNTS:  # a float every step
             broken("memory", f"{grown // _BETWEEN_COUNTS} bytes more after every step")
-        with count:
-            outputs = judged(run, self._inputs)
-        if count.steps > run.steps_taken + run.side_steps:
-            broken(
-                "side-steps",
-                f"{count.steps} optimiser steps were taken, "
-                f"{run.steps_taken + run.side_steps} are counted",
-            )
+        outputs = judged(run, self._inputs)
         for name, tensor in _data_of(run).items():
             self._same("data-unchanged", name, self._data[name], tensor)
         return dataclasses.replace(trace, outputs=outputs)
 
     def _step(self, batches: Iterator[Batch]) -> Step:
         run = self.run
-        before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+        before = _state_of(run.model) if run.steps_taken else self._initial
         batch = _next(batches, run)
         self._look_at_optimizer()
         rule = "model-unchanged" if run.steps_taken else "initial-parameters"
@@ -127,6 +119,10 @@ class Observer:
             self._same("optimizer", "its momentum", before, after)
 
 
+def _state_of(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
 def _momentum(run: Trainer) -> list[Tensor]:
     assert run.optimizer is not None
     state = run.optimizer.state
@@ -157,12 +153,14 @@ def _next(batches: Iterator[Batch], run: Trainer) -> Batch:
         raise
     if not isinstance(batch, Batch) or batch.run is not run.run:
         broken("batches", f"batches yielded a {type(batch).__name__} that is not of this run")
-    pool = run.setting.on_device.holdout if batch.held_out else run.setting.on_device.train
-    for name, ours, theirs in zip(
-        ("inputs", "labels"), pool.take(batch.index), (batch.inputs, batch.labels), strict=True
-    ):
-        if not torch.equal(ours, theirs):
-            broken("batches", f"the {name} of a batch are not those of the examples it names")
+    sets, held_out = run.setting.on_device, batch.held_out_rows
+    for pool, rows in ((sets.holdout, held_out), (sets.train, ~held_out)):
+        inputs, labels = pool.take(batch.index[rows])
+        for name, ours, theirs in (
+            ("inputs", inputs, batch.inputs), ("labels", labels, batch.labels),
+        ):  # fmt: skip
+            if not torch.equal(ours, theirs[rows]):
+                broken("batches", f"the {name} of a batch are not those of the examples it names")
     return batch
 
 

@@ -52,14 +52,10 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     # ---- the hooks -------------------------------------------------------------------------------
     "schedule": (
-        "recipe() changes nothing but the milestones and, to fewer, steps and evaluations; side "
-        "trainings keep within the budget.",
+        "recipe() changes nothing but the milestones and, to fewer, steps and evaluations; all the "
+        "work of a training keeps within the budget.",
         "dataclasses.replace(recipe, ...) of these alone; for another rate ask for another task, "
-        "TASK[lr=0.05]",
-    ),
-    "side-steps": (
-        "Every step of an optimiser is a step of the training or counted in run.side_steps.",
-        "train with run.fork(...), or add the steps of your own loop to run.side_steps",
+        "TASK[lr=0.05]; for less work shorten side trainings, fork(..., steps=...)",
     ),
     "parameters": (
         "parameters() yields nn.Parameters of the loss, none of them the network's.",
@@ -131,8 +127,9 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "state": (
         "A stopped training goes on with the same batches and weights, from state_dict.",
-        "keep what changes in tensors or modules on self, or extend state_dict and "
-        "load_state_dict; let batches() draw every batch afresh",
+        "keep what changes on self as tensors, numbers, or what has a state_dict, in lists or "
+        "dicts if need be, or extend state_dict and load_state_dict; make modules and optimisers "
+        "in begin(); let batches() draw every batch afresh",
     ),
     "memory": (
         "The tensors that are alive do not grow with the steps.",

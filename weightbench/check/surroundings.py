@@ -11,7 +11,6 @@ import torch
 import torch._dynamo  # wraps functions of torch; the first optimiser of a process would load it
 import torch.nn.functional as F
 from torch import nn
-from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from weightbench.check.rules import Finding
 
@@ -78,20 +77,3 @@ def _owners() -> Iterator[Any]:
         if module is not None and (name == "weightbench" or name.startswith("weightbench.")):
             yield module
             yield from (thing for thing in vars(module).values() if isinstance(thing, type))
-
-
-class StepCount:
-    """Counts the steps of every optimiser of torch while it is entered."""
-
-    def __init__(self) -> None:
-        self.steps = 0
-
-    def __enter__(self) -> StepCount:
-        self._hook = register_optimizer_step_post_hook(self._count)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._hook.remove()
-
-    def _count(self, *_: object) -> None:
-        self.steps += 1

@@ -16,8 +16,8 @@ from weightbench.data.corruption import describe
 from weightbench.data.dataset import DataSet
 from weightbench.streams import numpy_stream
 from weightbench.training.splits import Splits
+from weightbench.training.start import start
 from weightbench.training.task import Task, make_task
-from weightbench.training.trainer import start
 
 _SEED, _STEPS = 0, 3
 

@@ -21,9 +21,9 @@ from weightbench.errors import (
     SharedExamples,
     describe_error,
 )
-from weightbench.training.batch import faults_of_form, faults_of_values
 from weightbench.training.run import Batch
 from weightbench.training.setting import Setting
+from weightbench.training.step_weights import faults_of_form, faults_of_values
 from weightbench.training.trainer import Trainer
 from weightbench.training.weighter import Weighter
 

@@ -32,6 +32,8 @@ class DataSet:
         span: what the pixel values 0 and 255 of images become.
         given: (N,) int64, labels as people gave them, some of them wrong, which the corruption is
             then applied to; None where the true labels are.
+        groups: (N,) int64 from 0 on, what else an example is (a background, a sex), where that is
+            known; None where it is not.
 
     Raises:
         BadData: the arrays do not have that form.
@@ -46,6 +48,7 @@ class DataSet:
     standardize: bool = False
     span: tuple[float, float] = (0.0, 1.0)
     given: NDArray[np.int64] | None = None
+    groups: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         """Check the arrays once, where the mistake is still easy to find."""
@@ -64,6 +67,12 @@ class DataSet:
                 raise BadData(f"{self.name}: labels are {labels.dtype} {labels.shape}; use int64")
             if len(labels) and not 0 <= labels.min() <= labels.max() < self.num_classes:
                 raise BadData(f"{self.name}: labels must lie in [0, {self.num_classes})")
+        if self.groups is not None:
+            if self.groups.shape != self.labels.shape or self.groups.dtype != np.int64:
+                found = f"{self.groups.dtype} {self.groups.shape}"
+                raise BadData(f"{self.name}: groups are {found}; use int64, one per example")
+            if len(self.groups) and self.groups.min() < 0:
+                raise BadData(f"{self.name}: groups count from 0 on; one is {self.groups.min()}")
         if self.test is not None:
             test = as_positions(self.test, len(self.labels), f"{self.name}: the test split")
             object.__setattr__(self, "test", test)
@@ -84,7 +93,7 @@ class DataSet:
         """Checksum (hex) of the arrays, so that a record says which data it saw."""
         digest = hashlib.sha256(f"{self.inputs.dtype}{self.inputs.shape}".encode())
         digest.update(np.ascontiguousarray(self.inputs).data)
-        for labels in (self.labels, self.given):
+        for labels in (self.labels, self.given, self.groups):
             if labels is not None:
                 digest.update(np.ascontiguousarray(labels).data)
         return digest.hexdigest()
@@ -139,12 +148,14 @@ class Pool:
         labels: (n,) int64.
         span: what the pixel values 0 and 255 of images become.
         augmentation: of the images, when a batch is taken for training.
+        groups: (n,) int64; None where there are none.
     """
 
     inputs: Tensor
     labels: Tensor
     span: tuple[float, float] = (0.0, 1.0)
     augmentation: CropFlip | None = None
+    groups: Tensor | None = None
 
     @classmethod
     def from_dataset(
@@ -159,7 +170,26 @@ class Pool:
         inputs = torch.from_numpy(data.inputs[index]).to(device)
         if augmentation is not None:
             inputs = augmentation.padded(inputs)
-        return cls(inputs, torch.from_numpy(labels).to(device), data.span, augmentation)
+        given = torch.from_numpy(labels).to(device)
+        groups = None if data.groups is None else torch.from_numpy(data.groups[index]).to(device)
+        return cls(inputs, given, data.span, augmentation, groups)
+
+    def rows(self, index: Tensor) -> Pool:
+        """The examples ``index``, (b,) int64, as a pool.
+
+        Raises:
+            BadData: they are not positions of examples, or there are none.
+        """
+        if index.dtype != torch.int64 or index.ndim != 1 or not len(index):
+            found = f"{index.dtype} {tuple(index.shape)}"
+            raise BadData(f"rows are {found}; use the positions of examples, (n,) int64")
+        if not 0 <= int(index.min()) <= int(index.max()) < len(self):
+            raise BadData(f"rows lie outside of the {len(self)} examples there are")
+        index = index.to(self.labels.device)
+        groups = None if self.groups is None else self.groups[index]
+        return dataclasses.replace(
+            self, inputs=self.inputs[index], labels=self.labels[index], groups=groups
+        )
 
     def standardized(self, by: Pool) -> Pool:
         """The pool with every feature shifted and scaled by the mean and deviation of ``by``."""
@@ -193,6 +223,10 @@ class Pool:
             images = self.augmentation.crop_and_flip(self.inputs, index, drawn)
         low, high = self.span
         return images.permute(0, 3, 1, 2).float().mul_((high - low) / 255).add_(low), labels
+
+    def first(self, count: int) -> tuple[Tensor, Tensor]:
+        """The first ``count`` examples, as :meth:`take` gives them without augmentation."""
+        return self.take(torch.arange(min(count, len(self)), device=self.labels.device))
 
     def whole(self) -> tuple[Tensor, Tensor]:
         """All examples in order, as :meth:`take` gives them without augmentation."""

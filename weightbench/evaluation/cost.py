@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
 from weightbench.evaluation.provenance import provenance
 from weightbench.records.schema import Cost, Trial
+from weightbench.training.flops import FlopCount
 from weightbench.training.replay import stepper_on
 from weightbench.training.run import Batch
+from weightbench.training.start import start
 from weightbench.training.task import make_task
-from weightbench.training.trainer import start
 from weightbench.training.weighter import make_weighter
 
 _WARM_UP = 5  # steps before anything is measured
@@ -60,9 +60,10 @@ class _Steps:
         return (time.perf_counter() - started) / steps
 
     def flops(self) -> int:
-        with FlopCounterMode(display=False) as counter:
+        count = FlopCount()
+        with count:
             self.eager()
-        return int(counter.get_total_flops())
+        return count.flops
 
     def peak_bytes(self) -> int:
         """Bytes of model, optimiser and weighter, and the most a step holds on top of them."""

@@ -18,8 +18,9 @@ from weightbench.records.weights import Weights, summarise
 from weightbench.training.best_on_select import BestOnSelect
 from weightbench.training.checkpoint import Checkpoint
 from weightbench.training.replay import stepper_on
+from weightbench.training.start import start
 from weightbench.training.task import Task, make_task
-from weightbench.training.trainer import Trainer, start
+from weightbench.training.trainer import Trainer
 from weightbench.training.watcher import Watcher
 from weightbench.training.weight_log import EpochWeights, WeightLog
 from weightbench.training.weighter import digest_of, make_weighter, spec_of
@@ -187,7 +188,9 @@ def _training(run: Trainer, predictions: Predictions, weights: Weights | None) -
         },
         used_holdout=run.used_holdout,
         steps=run.steps_taken,
-        side_steps=run.side_steps,
+        step_work=run.step_work,
+        side_work=run.side_work,
+        track=run.track,
         phases=run.phases,
         select_curve=run.select_accuracy,
         predictions=checksum(predictions),

@@ -13,6 +13,7 @@ import numpy as np
 from weightbench.errors import MergeError
 from weightbench.records.loading import Damage
 from weightbench.records.schema import Cost, Record, Trial
+from weightbench.records.schemas import NEW_IN_3
 from weightbench.records.store import Store
 from weightbench.records.weights import Weights
 
@@ -119,7 +120,9 @@ def _contradictions(before: tuple[Store, Record], after: tuple[Store, Record]) -
     (store, one), (other_store, other) = before, after
     if one.training is None or other.training is None:
         return "status" if one.status != other.status else ""
-    first, second = (t.model_dump(exclude=_OF_A_MACHINE) for t in (one.training, other.training))
+    new = set() if one.schema_version == other.schema_version else NEW_IN_3
+    exclude = _OF_A_MACHINE | new
+    first, second = (t.model_dump(exclude=exclude) for t in (one.training, other.training))
     names = [
         name
         for name in first

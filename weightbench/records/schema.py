@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import from_json, to_json
 
 from weightbench._version import ENGINE
-from weightbench.errors import NewerRecord, RecordError
+from weightbench.errors import RecordError
+from weightbench.records.schemas import SCHEMA, as_it_was, upgraded
 from weightbench.records.strict import StrictModel, first_mistake
+from weightbench.tracks import Track
 
-SCHEMA: Final = 2
-_NO_SCHEMA = 1000  # a number from here on is damage and no newer version
 M = TypeVar("M", bound=BaseModel)
 Status = Literal["ok", "error", "timeout", "oom", "diverged", "skipped"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -119,7 +119,10 @@ class Training(StrictModel):
         used_holdout: whether clean data had a say: the hold-out was touched, or the judged network
             was chosen on the select split.
         steps: optimiser steps.
-        side_steps: steps of side trainings.
+        step_work: floating point operations of a step on average, in steps of plain training; None
+            where nothing is counted, and in records up to schema 2.
+        side_work: those of all that was done outside of the steps, in steps of plain training.
+        track: what was given beside noisy labels (:data:`weightbench.tracks.TRACKS`).
         phases: seconds in each phase of the run.
         select_curve: (step, select accuracy) pairs.
         predictions: checksum of the predictions kept beside the record.
@@ -136,7 +139,9 @@ class Training(StrictModel):
     checksums: Annotated[dict[Name, Hex], _PARTS]
     used_holdout: bool
     steps: Count
-    side_steps: Count
+    step_work: Ratio | None
+    side_work: Annotated[float, Field(ge=0, le=1e12)]
+    track: Track
     phases: Annotated[dict[Name, Seconds], _PARTS]
     select_curve: Annotated[list[tuple[Count, Share]], _MANY]
     predictions: Hex
@@ -156,7 +161,7 @@ class Record(StrictModel):
         finished: when, ISO 8601, UTC.
     """
 
-    schema_version: Literal[2] = SCHEMA
+    schema_version: Literal[2, 3] = SCHEMA
     trial: Trial
     status: Status
     reason: Text = ""
@@ -192,7 +197,7 @@ class Cost(StrictModel):
         provenance: where and with what.
     """
 
-    schema_version: Literal[2] = SCHEMA
+    schema_version: Literal[2, 3] = SCHEMA
     trial: Trial
     time_ratio: Ratio
     time_low: Ratio
@@ -206,12 +211,7 @@ class Cost(StrictModel):
 def write(content: Record | Cost) -> bytes:
     """``content`` as JSON with a checksum of itself, so that a flipped bit is seen on reading."""
     fields = from_json(content.model_dump_json())
-    trial = fields["trial"]
-    if trial["version"] is None:
-        del trial["version"]
-    else:  # read from schema 1, and written so again
-        del trial["engine"]
-        fields["schema_version"] = 1
+    fields = as_it_was(fields)
     return json.dumps({**fields, "sha256": _seal(fields)}, indent=1).encode()
 
 
@@ -244,7 +244,7 @@ def _read(model: type[M], text: str | bytes) -> M:
     try:
         fields = from_json(encoded, allow_inf_nan=False)
         seal = fields.pop("sha256", None) if isinstance(fields, dict) else None
-        content = model.model_validate_json(to_json(_upgraded(fields)))
+        content = model.model_validate_json(to_json(upgraded(fields)))
         if seal != _seal(fields):
             raise RecordError("sha256: not the checksum of what the file holds")
     except ValidationError as error:
@@ -252,44 +252,6 @@ def _read(model: type[M], text: str | bytes) -> M:
     except ValueError as error:
         raise RecordError(f"the file: {error}") from None
     return content
-
-
-def _upgraded(fields: Any) -> Any:
-    """What a file holds in the form of today's schema.
-
-    Raises:
-        NewerRecord: it was written by a newer version.
-        RecordError: it was written in a schema that there never was.
-    """
-    if not isinstance(fields, dict):
-        return fields
-    version = fields.get("schema_version", SCHEMA)
-    if type(version) is int and version in _UPGRADES:
-        return _UPGRADES[version](fields)
-    known = f"this version reads 1 to {SCHEMA}"
-    if type(version) is int and SCHEMA < version < _NO_SCHEMA:
-        raise NewerRecord(
-            f"schema_version: made by a newer version of weightbench, {version}; {known}"
-        )
-    raise RecordError(f"schema_version: {version!r}; {known}")
-
-
-def _from_schema_2(fields: dict[str, Any]) -> dict[str, Any]:
-    trial = fields.get("trial")
-    if isinstance(trial, dict) and "version" in trial:
-        raise RecordError("trial.version: belongs to schema 1")
-    return fields
-
-
-def _from_schema_1(fields: dict[str, Any]) -> dict[str, Any]:
-    """Schema 1 named the package's version where schema 2 counts the engine."""
-    trial = fields.get("trial")
-    if not isinstance(trial, dict) or "version" not in trial or "engine" in trial:
-        raise RecordError("trial: a record of schema 1 names the version of weightbench")
-    return {**fields, "schema_version": SCHEMA, "trial": {**trial, "engine": 0}}
-
-
-_UPGRADES = {1: _from_schema_1, 2: _from_schema_2}
 
 
 def _seal(fields: object) -> str:

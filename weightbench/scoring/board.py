@@ -186,13 +186,12 @@ def _row(
     standing: Standing | None,
 ) -> Row:
     means, draws = [mean for mean, _ in skills], [drawn for _, drawn in skills]
-    used = [
-        r.training.used_holdout for t in cells for r in by_name[t, weighter].records if r.training
-    ]
+    trained = [r.training for t in cells for r in by_name[t, weighter].records if r.training]
     return Row(
         weighter=weighter,
         privileged=_privileged(by_name, weighter),
-        used_holdout=any(used),
+        used_holdout=any(training.used_holdout for training in trained),
+        track=max((training.track for training in trained), default="A"),
         rank=standing.first if standing else None,
         rank_last=standing.last if standing else None,
         ties=standing.ties if standing else (),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from weightbench.records.schema import Record
 from weightbench.scoring.anchors import Anchor
+from weightbench.tracks import Track
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Cell:
 class CostRatios:
     """What a whole training costs beside uniform's, as geometric means over tasks.
 
-    Steps at the probed ratio plus the steps of side trainings, over uniform's steps; memory is the
-    peak of a step.
+    Steps at the probed ratio, and what is done outside of them by its floating point operations,
+    over uniform's steps; memory is the peak of a step.
     """
 
     time: float
@@ -50,16 +51,18 @@ class CostRatios:
 class Row:
     """One weighter: its place, skill over all tasks, and cells by task.
 
-    ``used_holdout`` says whether it touched the clean hold-out anywhere. Places run from ``rank``
-    to ``rank_last``: one more than the number of entries that beat it beyond chance, to the number
-    of entries less those that it beats so; ``ties`` are those it cannot be told from. All three are
-    None or empty for privileged weighters and where a task is missing. A place depends on who else
-    is there; no other number of a row does.
+    ``used_holdout`` says whether it touched the clean hold-out anywhere, ``track`` what it was
+    given beside noisy labels (:data:`weightbench.tracks.TRACKS`), the most of any trial. Places run
+    from ``rank`` to ``rank_last``: one more than the number of entries that beat it beyond chance,
+    to the number of entries less those that it beats so; ``ties`` are those it cannot be told from.
+    All three are None or empty for privileged weighters and where a task is missing. A place
+    depends on who else is there; no other number of a row does.
     """
 
     weighter: str
     privileged: bool
     used_holdout: bool
+    track: Track
     rank: int | None
     rank_last: int | None
     ties: tuple[str, ...]

@@ -17,7 +17,12 @@ DEVIATION, _OF_OTHERS = 0.12, 0.05  # of a trial; docs/submit.md says what was m
 LEAST = 6  # trials to train again on another machine, where differences are judged by their spread
 
 # What no machine moves; the times of phases and the bytes of a GPU are shown nowhere.
-_FIXED = ("chance", "realised_noise", "sizes", "checksums", "used_holdout", "steps", "side_steps")
+_FIXED = ("chance", "realised_noise", "sizes", "checksums", "used_holdout", "track", "steps")
+
+# What the same machine gives again; elsewhere the means are compared. How much work a step is can
+# depend on which weights are zero.
+_OF_THE_TRAINING = ("accuracy", "selected_accuracy", "weights", "select_curve")
+_WORK = ("step_work", "side_work")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -120,7 +125,7 @@ def refuse_any_difference(pair: Pair) -> None:
             f"{pair.again.accuracy:.4f}; on the same machine and versions every prediction is the "
             f"same, and {max(different.values())} are not"
         )
-    for name in ("accuracy", "selected_accuracy", "weights", "select_curve"):
+    for name in (*_OF_THE_TRAINING, *_WORK):
         told, found = getattr(pair.training, name), getattr(pair.again, name)
         if told != found:
             refuse(f"{pair.where}: the record says another {name} than training again gives")
@@ -207,5 +212,7 @@ _QUANTITIES: dict[str, tuple[Callable[[Training, float], float | None], float, S
     "mean of the curve": (_curve, _OF_OTHERS, [1, -1]),
     "AUROC of the weights": (_of_weights("auroc"), _OF_OTHERS, [1, -1]),
     "effective size": (_of_weights("effective"), _OF_OTHERS, [1, -1]),
+    "work of a step": (lambda t, _: t.step_work, _OF_OTHERS, [1, -1]),
+    "work outside of the steps": (lambda t, _: t.side_work / max(t.steps, 1), _OF_OTHERS, [1, -1]),
     "share of zero weights": (_of_weights("zero"), _OF_OTHERS, [1, -1]),
 }

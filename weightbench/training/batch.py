@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from weightbench.alignment import Aligned, Way, align
+from weightbench.alignment import Aligned, VirtualStep, Way, align
 from weightbench.alignment.untouched import kept_state
 from weightbench.data.dataset import Pool
-from weightbench.errors import BadWeights, Misuse
+from weightbench.errors import Misuse
+from weightbench.training.head import seen_by
+from weightbench.training.random_streams import seeded_globals
 from weightbench.training.run import Batch, Run
 
 
@@ -27,11 +29,14 @@ class ComputedBatch(Batch):
         self.index = index
         self._step = run.steps_taken
         self._step_independent = True
+        self._aside = False  # whether no step is taken on it, and its passes move nothing
         self._examples: tuple[Tensor, Tensor] | None = None
         self._logits: Tensor | None = None
         self._losses: Tensor | None = None
         self._clean: Batch | None = None
         self._update: Callable[[Tensor], None] | None = None
+        self._features: Tensor | None = None
+        self._tangent: Tensor | None = None
         self._alignment: dict[Way, Tensor] = {}
 
     @abc.abstractmethod
@@ -79,45 +84,91 @@ class ComputedBatch(Batch):
 
     @property
     @override
+    def held_out_rows(self) -> Tensor:
+        return torch.full_like(self.index, self.held_out, dtype=torch.bool)
+
+    @property
+    @override
+    def groups(self) -> Tensor | None:
+        groups = self._run.groups("holdout" if self.held_out else "train")
+        return None if groups is None else groups[self.index]
+
+    @property
+    @override
     def logits(self) -> Tensor:
         if self._logits is None:
-            with self._run.autocast():
-                logits: Tensor = self._run.model(self.inputs)
-            self._logits = logits if logits.dtype == torch.float32 else logits.float()
+            self._logits = self._forward()
         return self._logits
+
+    def _forward(self) -> Tensor:
+        kept = kept_state(self.model) if self._aside else contextlib.nullcontext()
+        with kept, self._run.autocast():
+            logits: Tensor = self._run.model(self.inputs)
+        return logits if logits.dtype == torch.float32 else logits.float()
 
     @property
     @override
     def losses(self) -> Tensor:
         if self._losses is None:
-            self._losses = self._run.losses(self.logits, self.labels)
+            self._losses = self._run._engine.loss_on(self)(self.logits, self.labels)
         return self._losses
+
+    @property
+    @override
+    def features(self) -> Tensor:
+        if self._features is None:
+            head = self._run.head()
+            if self._logits is None:
+                self._features, self._logits = seen_by(head, self._forward)
+            else:
+                with torch.no_grad(), kept_state(self.model), seeded_globals(0):
+                    self._features, _ = seen_by(head, self._forward)
+        return self._features
 
     @override
     def clean(self) -> Batch:
         if self._clean is None:
-            self._clean = self._run.clean_batch()
+            with_clean(self, computed(self._run.clean_batch()))
+        assert self._clean is not None
         return self._clean
 
     @override
-    def alignment(self, way: Way = "auto") -> Tensor:
+    def alignment(
+        self, way: Way = "auto", *, after: Tensor | Callable[[Tensor], Tensor] | None = None
+    ) -> Tensor:
+        if after is not None:
+            weigh = after if callable(after) else lambda _: after
+            rate = self._run.recipe.rate_at(self._step)
+            return self._aligned(way, VirtualStep(weigh, rate)).alignment
         if way not in self._alignment:
-            if self._losses is None and self._logits is None:
-                aligned = self._aligned(way)
-                self._logits, self._losses = aligned.logits, aligned.losses
-                self._update = aligned.backward
-            else:
-                with kept_state(self.model):
-                    aligned = self._aligned(way)
+            aligned = self._aligned(way)
             self._alignment[way] = aligned.alignment
+            self._tangent = aligned.tangent if self._tangent is None else self._tangent
         return self._alignment[way]
 
-    def _aligned(self, way: Way) -> Aligned:
+    @override
+    def tangent(self) -> Tensor:
+        if self._tangent is None:
+            self.alignment("fused")
+        assert self._tangent is not None
+        return self._tangent
+
+    def _aligned(self, way: Way, after: VirtualStep | None = None) -> Aligned:
+        """The alignment; its pass is the update's where none was made before."""
+        if self._losses is not None or self._logits is not None:
+            with kept_state(self.model):
+                return self._align(way, after)
+        aligned = self._align(way, after)
+        self._logits, self._losses = aligned.logits, aligned.losses
+        self._update = aligned.backward
+        return aligned
+
+    def _align(self, way: Way, after: VirtualStep | None) -> Aligned:
         run, clean = self._run, self.clean()
         with run.autocast():
             return align(
-                run.model, run.losses, self.inputs, self.labels, clean.inputs, clean.labels, way,
-                loss_has_parameters=bool(run.loss_parameters),
+                run.model, run._engine.loss_on(self), self.inputs, self.labels, clean.inputs,
+                clean.labels, way, loss_has_parameters=bool(run.loss_parameters), after=after,
             )  # fmt: skip
 
     def _backward(self, weights: Tensor) -> None:
@@ -171,6 +222,32 @@ class GivenBatch(ComputedBatch):
         return self._given
 
 
+class JoinedBatch(ComputedBatch):
+    """The examples of two batches, one after another."""
+
+    def __init__(self, run: Run, *parts: Batch) -> None:
+        held_out = all(part.held_out for part in parts)
+        super().__init__(run, torch.cat([part.index for part in parts]), held_out)
+        self._parts = parts
+
+    @override
+    def _gather(self) -> tuple[Tensor, Tensor]:
+        inputs = torch.cat([part.inputs for part in self._parts])
+        return inputs, torch.cat([part.labels for part in self._parts])
+
+    @property
+    @override
+    def held_out_rows(self) -> Tensor:
+        return torch.cat([part.held_out_rows for part in self._parts])
+
+    @property
+    @override
+    def groups(self) -> Tensor | None:
+        groups = [part.groups for part in self._parts]
+        known = [part for part in groups if part is not None]
+        return torch.cat(known) if len(known) == len(groups) else None
+
+
 # ---- what the engine does with a batch and no weighter may ---------------------------------------
 
 
@@ -218,64 +295,6 @@ def with_losses(batch: Batch, losses: Tensor) -> Batch:
 
 def with_clean(batch: ComputedBatch, clean: Batch) -> ComputedBatch:
     """``batch`` with ``clean`` as its clean batch."""
+    computed(clean)._aside = True
     batch._clean = clean
     return batch
-
-
-def is_finite(batch: Batch, weights: Tensor) -> bool:
-    """Whether ``sum_i weights_i * losses_i`` is a finite number."""
-    return math.isfinite(torch.dot(weights, batch.losses.detach()).item())
-
-
-def faults_of_form(weights: object, batch: Batch) -> Iterator[tuple[str, str]]:
-    """What keeps ``weights`` from weighing ``batch``: a rule of the checker, the fault in words."""
-    if not isinstance(weights, Tensor):
-        yield "tensor", f"weigh returned a {type(weights).__name__}; expected a tensor"
-        return
-    if weights.shape != batch.labels.shape:
-        expected = f"expected {tuple(batch.labels.shape)}, one per example"
-        yield "shape", f"weights have shape {tuple(weights.shape)}; {expected}"
-    if weights.device != batch.labels.device:
-        yield "device", f"weights are on {weights.device}; the batch is on {batch.labels.device}"
-    if not weights.is_floating_point():
-        yield "dtype", f"weights are {weights.dtype}; use .float()"
-
-
-def faults_of_values(weights: Tensor, batch: Batch, negative: bool) -> Iterator[tuple[str, str]]:
-    """As :func:`faults_of_form`, of the values of (n,) weights that are of the right form.
-
-    Args:
-        weights: (n,) floating point.
-        batch: what they are weights of.
-        negative: whether they may be negative.
-    """
-    bad = weights[~weights.isfinite()]
-    if len(bad):
-        share = f"{len(bad)} of {len(weights)} weights are not finite ({bad[0].item()})"
-        yield "finite", f"{share} at step {batch.step}"
-    elif not negative and (low := weights.min().item()) < 0:
-        mend = "clamp it (weightbench.normalize) or declare negative = True"
-        yield "negative", f"a weight is {low:.3g} at step {batch.step}; {mend}"
-
-
-def as_step_weights(weights: Tensor, batch: Batch) -> Tensor:
-    """``weights`` in the form a step takes, (n,) float32, detached, whatever their values.
-
-    Raises:
-        BadWeights: not a tensor, or of the wrong shape, device or type.
-    """
-    for _, fault in faults_of_form(weights, batch):
-        raise BadWeights(fault)
-    if weights.requires_grad:
-        weights = weights.detach()
-    return weights if weights.dtype == torch.float32 else weights.float()
-
-
-def check_values(weights: Tensor, batch: Batch, negative: bool) -> None:
-    """Say what is wrong with the values of ``weights``, if anything is.
-
-    Raises:
-        BadWeights: one is not finite, or is negative and may not be.
-    """
-    for _, fault in faults_of_values(weights, batch, negative):
-        raise BadWeights(fault)

@@ -19,7 +19,6 @@ from weightbench.training.batch import (
     ComputedBatch,
     Draw,
     LazyBatch,
-    as_step_weights,
     backward,
     draws_of,
     step_independent,
@@ -30,6 +29,7 @@ from weightbench.training.cuda import aside, captured, waits
 from weightbench.training.optimizer import forget_gradients, is_fused
 from weightbench.training.random_streams import global_states
 from weightbench.training.run import Batch
+from weightbench.training.step_weights import as_step_weights
 from weightbench.training.trainer import Stepper, Trainer, eager
 from weightbench.training.weighter import Weighter, Wrapper, layers_of
 

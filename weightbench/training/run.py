@@ -6,17 +6,13 @@ docs/write-a-weighter.md lists the same names; no chain of public names leads be
 from __future__ import annotations
 
 import abc
-import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from weightbench.alignment import Way
-from weightbench.training.recipe import Recipe
-
-Loss = Callable[[Tensor, Tensor], Tensor]
+from weightbench.training.facts import Facts
 
 
 class Batch(abc.ABC):
@@ -24,7 +20,7 @@ class Batch(abc.ABC):
 
     Attributes:
         index: (n,) int64, positions in the training set (in the hold-out, for a clean batch).
-        held_out: whether the examples are those of the hold-out.
+        held_out: whether all of its examples are those of the hold-out.
     """
 
     index: Tensor
@@ -42,6 +38,20 @@ class Batch(abc.ABC):
     @abc.abstractmethod
     def labels(self) -> Tensor:
         """(n,) int64, as given."""
+
+    @property
+    @abc.abstractmethod
+    def held_out_rows(self) -> Tensor:
+        """(n,) bool, which of the examples are the hold-out's: some, in a batch of ``run.join``."""
+
+    @property
+    @abc.abstractmethod
+    def groups(self) -> Tensor | None:
+        """(n,) int64, the groups of the examples; None where the task has none.
+
+        Raises:
+            HiddenData: the weighter does not declare ``uses_groups``.
+        """
 
     @property
     @abc.abstractmethod
@@ -73,12 +83,40 @@ class Batch(abc.ABC):
     def losses(self) -> Tensor:
         """(n,) losses of the examples, with graph. The update reuses them, so reading is free."""
 
+    @property
     @abc.abstractmethod
-    def clean(self) -> Batch:
-        """The hold-out mini-batch of this step, the same one that :meth:`alignment` uses."""
+    def features(self) -> Tensor:
+        """(n, d) inputs of the network's last linear layer, detached.
+
+        Free where they are read before the logits; a forward pass more where after.
+
+        Raises:
+            NoHead: the network has no such layer.
+        """
 
     @abc.abstractmethod
-    def alignment(self, way: Way = "auto") -> Tensor:
+    def clean(self) -> Batch:
+        """The hold-out mini-batch of this step, the same one that :meth:`alignment` uses.
+
+        Reading its logits, losses or features moves nothing, running statistics included.
+        """
+
+    @abc.abstractmethod
+    def tangent(self) -> Tensor:
+        """(n, K), the derivative t of the logits along the hold-out's gradient, detached.
+
+        The alignment of the cross-entropy against any target distribution q follows from it, with
+        p the softmax of the logits: ``((p - q) * t).sum(1)``. It is a by-product of ``fused``
+        alignment and costs as much.
+
+        Raises:
+            FusedUnsupported: it cannot be computed for this network.
+        """
+
+    @abc.abstractmethod
+    def alignment(
+        self, way: Way = "auto", *, after: Tensor | Callable[[Tensor], Tensor] | None = None
+    ) -> Tensor:
         """How far each example's gradient points where the hold-out's does.
 
         Element i is <gradient of the mean hold-out loss, gradient of loss i>, that is, up to the
@@ -90,6 +128,9 @@ class Batch(abc.ABC):
 
         Args:
             way: ``higher``, ``fused``, ``layerwise`` or ``auto``; all give the same numbers.
+            after: weights of a virtual step of plain SGD on this batch, at the rate of this step,
+                (n,), or what makes them of the detached losses; the hold-out's gradient is taken
+                after that step, of which nothing stays. Meta-Weight-Net's (Shu et al. 2019) is.
 
         Returns:
             (n,) float, detached.
@@ -107,131 +148,10 @@ class Weighs(Protocol):
         """One weight per example, (n,) float."""
 
 
-class _Engine(Protocol):
-    """What answers a :class:`Run`: a trainer, as far as a weighter's questions go."""
-
-    model: nn.Module
-    device: torch.device
-    labels: Tensor
-    recipe: Recipe
-    steps_taken: int
-    side_steps: int
-    generator: torch.Generator
-
-    @property
-    def granted_steps(self) -> int: ...
-    @property
-    def progress(self) -> float: ...
-    @property
-    def num_classes(self) -> int: ...
-    @property
-    def true_labels(self) -> Tensor: ...
-    @property
-    def holdout(self) -> tuple[Tensor, Tensor]: ...
-    @property
-    def loss_parameters(self) -> tuple[nn.Parameter, ...]: ...
-    @property
-    def losses(self) -> Loss: ...
-    def batch(self, index: Tensor) -> Batch: ...
-    def clean_batch(self, size: int | None = None) -> Batch: ...
-    def epochs(self, size: int) -> Iterator[Batch]: ...
-    def predict(self, model: nn.Module | None = None, on: str = "train") -> Tensor: ...
-    def fork(
-        self, weighter: Weighs, role: str, on: str, steps: int | None, model: nn.Module | None
-    ) -> nn.Module: ...
-    def new_model(self, role: str) -> nn.Module: ...
-    def selected_model(self) -> nn.Module: ...
-    def autocast(self) -> contextlib.AbstractContextManager[Any]: ...
-
-
-class Run:
+class Run(Facts[Batch]):
     """One training run of one weighter on one task at one seed, as its weighter sees it."""
 
-    __slots__ = ("__weakref__", "_engine")
-
-    def __init__(self, engine: _Engine) -> None:
-        self._engine = engine
-
-    @property
-    def model(self) -> nn.Module:
-        """The network in training."""
-        return self._engine.model
-
-    @property
-    def device(self) -> torch.device:
-        """Where everything lives."""
-        return self._engine.device
-
-    @property
-    def recipe(self) -> Recipe:
-        """The schedule, as the weighter's ``recipe`` hook left it."""
-        return self._engine.recipe
-
-    @property
-    def granted_steps(self) -> int:
-        """The steps of the task's own schedule."""
-        return self._engine.granted_steps
-
-    @property
-    def steps_taken(self) -> int:
-        """Optimiser steps so far."""
-        return self._engine.steps_taken
-
-    @property
-    def side_steps(self) -> int:
-        """Steps taken by side trainings (:meth:`fork`).
-
-        A weighter that trains something else besides adds its steps.
-        """
-        return self._engine.side_steps
-
-    @side_steps.setter
-    def side_steps(self, steps: int) -> None:
-        self._engine.side_steps = steps
-
-    @property
-    def progress(self) -> float:
-        """The share of the schedule that is behind, in [0, 1)."""
-        return self._engine.progress
-
-    @property
-    def num_classes(self) -> int:
-        """K."""
-        return self._engine.num_classes
-
-    @property
-    def labels(self) -> Tensor:
-        """(n,) int64, the training labels as given."""
-        return self._engine.labels
-
-    @property
-    def true_labels(self) -> Tensor:
-        """(n,) int64, the training set's true labels.
-
-        Raises:
-            HiddenData: the weighter is not declared ``privileged``.
-        """
-        return self._engine.true_labels
-
-    @property
-    def holdout(self) -> tuple[Tensor, Tensor]:
-        """Clean inputs and labels, for the weighter's use."""
-        return self._engine.holdout
-
-    @property
-    def generator(self) -> torch.Generator:
-        """The weighter's own random stream, the only randomness it may use."""
-        return self._engine.generator
-
-    @property
-    def loss_parameters(self) -> tuple[nn.Parameter, ...]:
-        """What the weighter's ``parameters`` gave."""
-        return self._engine.loss_parameters
-
-    @property
-    def losses(self) -> Loss:
-        """The weighter's ``losses``: of each example, (n, K) and (n,) to (n,)."""
-        return self._engine.losses
+    __slots__ = ()
 
     def batch(self, index: Tensor) -> Batch:
         """The training examples ``index``, (b,) int64, as a batch."""
@@ -252,9 +172,12 @@ class Run:
         """
         return self._engine.epochs(size)
 
-    def predict(self, model: nn.Module | None = None, on: str = "train") -> Tensor:
-        """(n, K) outputs on the whole ``train`` or ``holdout`` set: no augmentation, no graph."""
-        return self._engine.predict(model, on)
+    def join(self, batch: Batch, clean: Batch) -> Batch:
+        """One batch of the examples of both, such as training and hold-out examples together.
+
+        Its ``index`` counts in the set that each example is of; see ``held_out_rows``.
+        """
+        return self._engine.join(batch, clean)
 
     def fork(
         self,
@@ -263,8 +186,9 @@ class Run:
         on: str = "train",
         steps: int | None = None,
         model: nn.Module | None = None,
+        rows: Tensor | None = None,
     ) -> nn.Module:
-        """A side training with random streams of its own; its steps count as this run's cost.
+        """A side training with random streams of its own; its work counts as this run's cost.
 
         Args:
             weighter: weighs the side training.
@@ -273,25 +197,10 @@ class Run:
             steps: how many; the recipe's where not given.
             model: where to start, trained in place; a network with its own initial parameters where
                 not given.
+            rows: (b,) int64, the examples of that set to train on; all of them where not given.
+                ``batch.index`` counts among these.
 
         Returns:
             The trained network, in evaluation mode.
         """
-        return self._engine.fork(weighter, role, on, steps, model)
-
-    def new_model(self, role: str) -> nn.Module:
-        """A second network of the task's kind, with its own initial parameters."""
-        return self._engine.new_model(role)
-
-    def selected_model(self) -> nn.Module:
-        """The network that did best on the select split, for a weighter's ``finish`` alone.
-
-        Raises:
-            HiddenData: the training is still going on; a choice made on the select split would get
-                into the weights.
-        """
-        return self._engine.selected_model()
-
-    def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """The precision the recipe runs networks in; for a weighter that calls one itself."""
-        return self._engine.autocast()
+        return self._engine.fork(weighter, role, on, steps, model, rows)

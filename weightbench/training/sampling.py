@@ -22,7 +22,7 @@ class Sampler:
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self._train, self._holdout = setting.on_device.train, setting.on_device.holdout
-        self._held_out = self._train is self._holdout  # in a side training on the hold-out
+        self._held_out = setting.held_out
         self._orders = {on: setting.stream(role) for on, role in _ORDERS.items()}
         self._passes: dict[tuple[str, int], ShuffledIndices] = {}
 

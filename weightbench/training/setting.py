@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from weightbench.data.dataset import Pool
 from weightbench.errors import HiddenData
@@ -30,6 +30,7 @@ class Setting:
         recipe: the schedule that is granted.
         role: what the names of random streams begin with: empty, or that of a side training and
             a slash.
+        held_out: whether what is trained on is of the hold-out.
     """
 
     task: Task
@@ -38,6 +39,7 @@ class Setting:
     on_device: DeviceSplits
     recipe: Recipe
     role: str = ""
+    held_out: bool = False
 
     @classmethod
     def of(cls, task: Task, seed: int, device: str | torch.device) -> Setting:
@@ -46,15 +48,21 @@ class Setting:
         on_device = DeviceSplits.of(task, splits, torch.device(device))
         return cls(task, seed, splits, on_device, task.recipe)
 
-    def side(self, role: str, on: str, recipe: Recipe) -> Setting:
-        """That of a side training on the ``train`` or ``holdout`` split."""
-        pool, true = self.visible(on), self.on_device.true_labels
-        on_device = dataclasses.replace(
-            self.on_device, train=pool, true_labels=true if on == "train" else pool.labels
-        )
+    def side(self, role: str, on: str, recipe: Recipe, rows: Tensor | None = None) -> Setting:
+        """That of a side training on the ``train`` or ``holdout`` split, or on ``rows`` of it.
+
+        Raises:
+            BadData: there are no such rows.
+        """
+        pool = self.visible(on)
+        true = self.on_device.true_labels if on == "train" else pool.labels
+        if rows is not None:
+            pool, true = pool.rows(rows), true[rows]
+        on_device = dataclasses.replace(self.on_device, train=pool, true_labels=true)
         return dataclasses.replace(
-            self, on_device=on_device, recipe=recipe, role=f"{self.role}{role}/"
-        )
+            self, on_device=on_device, recipe=recipe, role=f"{self.role}{role}/",
+            held_out=self.held_out or on == "holdout",
+        )  # fmt: skip
 
     @property
     def device(self) -> torch.device:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import functools
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,20 +12,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from weightbench.alignment import Loss
 from weightbench.errors import HiddenData, OverBudget
-from weightbench.training.batch import LazyBatch
+from weightbench.tracks import Track
+from weightbench.training.batch import JoinedBatch, LazyBatch
 from weightbench.training.clock import PhaseClock
 from weightbench.training.device_splits import predict
-from weightbench.training.random_streams import global_states, restore_globals
+from weightbench.training.flops import FlopMeter, plain_step_flops
+from weightbench.training.head import head_of, seen_by
+from weightbench.training.loss_hook import loss_on
+from weightbench.training.random_streams import (
+    global_states,
+    restore_globals,
+    seeded_globals,
+)
 from weightbench.training.recipe import Recipe
-from weightbench.training.run import Batch, Loss, Run, Weighs
+from weightbench.training.run import Batch, Run, Weighs
 from weightbench.training.sampling import Sampler
 from weightbench.training.setting import Setting
 from weightbench.training.splits import Splits
 from weightbench.training.task import Task
 from weightbench.training.weighter import Weighter, stream_of
 
-_BUDGET = 20  # schedules of the task that a run may take, side trainings included
+_BUDGET = 20  # trainings of the task that a run may work as much as, side trainings included
+_LITTLE = 10**9  # operations always granted: a network can be smaller than what helps it
 
 
 class TrainingState(abc.ABC):
@@ -40,9 +51,10 @@ class TrainingState(abc.ABC):
         epoch_steps: in how many steps an epoch ends, at least 1.
         optimizer: from ``begin`` on.
         steps_taken: optimiser steps so far.
-        side_steps: steps taken by side trainings.
-        used_holdout: whether clean data had a say (the hold-out was touched, or the judged network
-            was chosen on the select split); noted, for tables tell the two apart.
+        meter: the work so far.
+        used_holdout: whether clean data had a say: the hold-out was touched, or the judged network
+            was chosen on the select split.
+        used_groups: ``train`` or ``holdout``, or both: whose groups were read.
         generator: the weighter's own random stream.
         loss_parameters: what the weighter's ``parameters`` gave.
         clock: seconds by phase.
@@ -61,8 +73,10 @@ class TrainingState(abc.ABC):
         self.generator = setting.stream("weighter", stream_of(weighter))
         self.optimizer: torch.optim.Optimizer | None = None
         self.loss_parameters: tuple[nn.Parameter, ...] = ()
-        self.steps_taken = self.side_steps = 0
+        self.steps_taken = 0
+        self.meter = FlopMeter(self.recipe.steps)
         self.used_holdout = False
+        self.used_groups: set[str] = set()
         self._privileged = weighter.privileged  # as declared before it saw anything
         self._sampler = Sampler(setting)
         self._run: weakref.ReferenceType[Run] | None = None
@@ -112,10 +126,24 @@ class TrainingState(abc.ABC):
         self.used_holdout = True
         return self.setting.on_device.holdout.whole()
 
+    def groups(self, on: str = "train") -> Tensor | None:
+        """(n,) int64, the groups of a set; see :meth:`Run.groups`."""
+        if not self.weighter.uses_groups:
+            raise HiddenData("a weighter that reads groups declares uses_groups = True")
+        groups = self.setting.visible(on).groups
+        if groups is not None:
+            self.used_groups.add("holdout" if self.setting.held_out else on)
+            self.used_holdout |= on == "holdout"
+        return groups
+
     @property
     def losses(self) -> Loss:
         """The weighter's."""
-        return self.weighter.losses
+        return loss_on(self.weighter, None)
+
+    def loss_on(self, batch: Batch) -> Loss:
+        """The weighter's on ``batch``, as a function of logits and labels alone."""
+        return loss_on(self.weighter, batch)
 
     def batch(self, index: Tensor) -> Batch:
         """The training examples ``index``, (b,) int64, as a batch."""
@@ -138,6 +166,22 @@ class TrainingState(abc.ABC):
         with self.autocast():
             return predict(model or self.model, pool)
 
+    def join(self, batch: Batch, clean: Batch) -> Batch:
+        """The examples of both; see :meth:`Run.join`."""
+        return JoinedBatch(self.run, batch, clean)
+
+    def head(self, model: nn.Module | None = None) -> nn.Linear:
+        """The last linear layer; see :meth:`Run.head`."""
+        with self.autocast():
+            return head_of(model or self.model, self.setting.on_device.train.first(2)[0])
+
+    def features(self, model: nn.Module | None = None, on: str = "train") -> Tensor:
+        """(n, d) inputs of the last linear layer; see :meth:`Run.features`."""
+        model, pool = model or self.model, self.setting.visible(on)
+        self.used_holdout |= on == "holdout"
+        with self.autocast():
+            return seen_by(self.head(model), lambda: predict(model, pool))[0]
+
     def new_model(self, role: str) -> nn.Module:
         """A second network of the task's kind, with its own initial parameters."""
         return self.setting.build_model(role)
@@ -154,6 +198,7 @@ class TrainingState(abc.ABC):
         on: str = "train",
         steps: int | None = None,
         model: nn.Module | None = None,
+        rows: Tensor | None = None,
     ) -> nn.Module:
         """A side training; see :meth:`Run.fork`."""
 
@@ -178,14 +223,49 @@ class TrainingState(abc.ABC):
         """Seconds spent in ``setup``, ``begin``, ``train``, ``select``, ``finish``, ``test``."""
         return dict(self.clock.seconds)
 
-    def check_budget(self, more: int = 0) -> None:
-        """Raise OverBudget where ``more`` steps of side trainings are too many."""
-        all_in_all = self.recipe.steps + self.side_steps + more
-        if all_in_all > _BUDGET * self.granted_steps:
+    @functools.cached_property
+    def plain_flops(self) -> int:
+        """Operations of a step of plain training on the task; 0 where torch has no formula."""
+        setting = self.setting
+        with seeded_globals(0), self.meter.paused(), self.task.recipe.autocast(self.device):
+            model, train = setting.build_model("model"), setting.on_device.train
+            return plain_step_flops(model, train, self.task.recipe.batch_size)
+
+    @property
+    def step_work(self) -> float | None:
+        """Operations of a step on average, in plain steps; None where nothing is counted."""
+        a_step = self.meter.a_step
+        return a_step / self.plain_flops if a_step and self.plain_flops else None
+
+    @property
+    def side_work(self) -> float:
+        """Operations outside of the steps, in plain steps."""
+        return self.meter.outside / self.plain_flops if self.plain_flops else 0.0
+
+    def check_budget(self, more: float = 0) -> None:
+        """See that the whole training, with ``more`` plain steps, is within what is granted.
+
+        Raises:
+            OverBudget: it is not.
+        """
+        granted, plain = _BUDGET * self.granted_steps, self.plain_flops
+        trained = self.recipe.steps + (self.meter.trained / plain if plain else 0) + more
+        a_step = 1 if self.step_work is None else self.step_work
+        everything = self.recipe.steps * a_step + self.side_work + more
+        if trained > granted or (everything > granted and everything * plain > _LITTLE):
             raise OverBudget(
-                f"with its side trainings it comes to {all_in_all} steps; "
-                f"{_BUDGET} times the task's {self.granted_steps} are granted"
+                f"it comes to the work of {max(trained, everything):,.0f} plain steps; {_BUDGET} "
+                f"times the task's {self.granted_steps} are granted"
             )
+
+    @property
+    def track(self) -> Track:
+        """What it was given beside noisy labels; of several things the one furthest down."""
+        if self.weighter.told_noise:
+            return "E"
+        if self.used_groups:
+            return "D" if "train" in self.used_groups else "C"
+        return "B" if self.used_holdout else "A"
 
     def state_dict(self) -> dict[str, Any]:
         """Enough to go on from after ``begin``, as tensors and plain values."""
@@ -199,8 +279,9 @@ class TrainingState(abc.ABC):
             "globals": global_states(self.device),
             "seconds": self.clock.so_far(),
             "steps_taken": self.steps_taken,
-            "side_steps": self.side_steps,
+            "work": self.meter.state_dict(),
             "used_holdout": self.used_holdout,
+            "used_groups": sorted(self.used_groups),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -213,5 +294,6 @@ class TrainingState(abc.ABC):
         self.generator.set_state(state["generator"].cpu())
         restore_globals(state["globals"], self.device)
         self.clock.seconds.update(state["seconds"])
-        self.steps_taken, self.side_steps = state["steps_taken"], state["side_steps"]
-        self.used_holdout = state["used_holdout"]
+        self.steps_taken, self.used_holdout = state["steps_taken"], state["used_holdout"]
+        self.used_groups = set(state["used_groups"])
+        self.meter.load_state_dict(state["work"])

@@ -7,12 +7,11 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
 from weightbench.errors import Diverged, HiddenData, Misuse
-from weightbench.training.batch import as_step_weights, backward, check_values, is_finite
+from weightbench.training.batch import backward
 from weightbench.training.best_on_select import BestOnSelect
 from weightbench.training.clock import PhaseClock
 from weightbench.training.device_splits import predict
@@ -20,9 +19,8 @@ from weightbench.training.optimizer import build_optimizer, forget_gradients, se
 from weightbench.training.run import Batch, Run, Weighs
 from weightbench.training.setting import Setting
 from weightbench.training.state import TrainingState
-from weightbench.training.task import Task
+from weightbench.training.step_weights import as_step_weights, check_values, is_finite
 from weightbench.training.watcher import Watcher
-from weightbench.training.weight_log import WeightLog
 from weightbench.training.weighter import Weighter
 
 # Steps between checks of weights and of losses. A check stalls a GPU; on a CPU, weights are checked
@@ -52,7 +50,7 @@ class Trainer(TrainingState):
         model: nn.Module | None = None,
         clock: PhaseClock | None = None,
     ) -> None:
-        """Prepare a training; :func:`start` is the usual door.
+        """Prepare a training; ``wb.start`` is the usual door.
 
         Args:
             setting: where it takes place.
@@ -78,6 +76,9 @@ class Trainer(TrainingState):
         run = self.run
         with self.clock.phase("begin"):
             self._begin(run)
+        return self._batches(run)
+
+    def _batches(self, run: Run) -> Iterator[Batch]:
         with self.clock.phase("train"):
             left = self.recipe.steps - self.steps_taken
             rates = self.recipe.rate_steps()
@@ -90,11 +91,13 @@ class Trainer(TrainingState):
 
     def _begin(self, run: Run) -> None:
         self.model.train()
-        self.weighter.begin(run)
+        with self.meter.aside():
+            self.weighter.begin(run)
         self.loss_parameters = tuple(self.weighter.parameters())
         self.optimizer = build_optimizer(self.recipe, self.model, self.loss_parameters)
-        for watcher in self.watchers:
-            watcher.begin(self)
+        with self.meter.paused():
+            for watcher in self.watchers:
+                watcher.begin(self)
 
     def _between_steps(self, run: Run, batch: Batch, rates: frozenset[int]) -> None:
         if self._weights is None or self.optimizer is None:
@@ -102,21 +105,35 @@ class Trainer(TrainingState):
         weights, self._weights = self._weights, None
         epoch_ends = self.steps_taken % self.epoch_steps == 0
         if epoch_ends:
-            self.weighter.end_epoch(run)
+            with self.meter.aside():
+                self.weighter.end_epoch(run)
         if self.steps_taken in rates:
             set_rate(self.optimizer, self.recipe.rate_at(self.steps_taken))
-        for watcher in self.watchers:
-            watcher.after_step(self, batch, weights)
-            if epoch_ends:
-                watcher.after_epoch(self)
+        with self.meter.paused():
+            for watcher in self.watchers:
+                watcher.after_step(self, batch, weights)
+                if epoch_ends:
+                    watcher.after_epoch(self)
 
     def train(self) -> nn.Module:
         """Run the whole loop with the own weighter and return the network to be judged."""
         take = self._stepper(self)
         with self.setting.dropout():
-            for batch in self:
-                take(batch)
+            batches = iter(self)
+            while self._take_one(take, batches):
+                pass
         return self.finish()
+
+    def _take_one(self, take: Callable[[Batch], object], batches: Iterator[Batch]) -> bool:
+        """Take a step, what ``batches`` does for it included; False where there is none left."""
+        with self.meter.step(self.steps_taken):
+            batch = next(batches, None)
+            if batch is not None:
+                take(batch)
+        if self.meter.news:
+            self.meter.news = False
+            self.check_budget()
+        return batch is not None
 
     def weigh_and_step(self, batch: Batch) -> Tensor:
         """Have ``batch`` weighed and take the step on it, operation by operation; the weights."""
@@ -175,19 +192,21 @@ class Trainer(TrainingState):
         on: str = "train",
         steps: int | None = None,
         model: nn.Module | None = None,
+        rows: Tensor | None = None,
     ) -> nn.Module:
         if not isinstance(weighter, Weighter):
             raise Misuse(f"a side training needs a Weighter; this is a {type(weighter).__name__}")
         if weighter.privileged and not self._privileged:
             raise HiddenData("a side training cannot be privileged where its owner is not")
         recipe = dataclasses.replace(self.recipe, steps=steps or self.recipe.steps)
-        setting = self.setting.side(role, on, recipe)
+        setting = self.setting.side(role, on, recipe, rows)
         self.used_holdout |= on == "holdout"
         self.check_budget(recipe.steps)
         side = Trainer(setting, weighter=weighter, stepper=self._stepper, model=model)
-        trained = side.train()
-        self.side_steps += side.steps_taken + side.side_steps
+        with self.meter.side_training(side.meter):
+            trained = side.train()
         self.used_holdout |= side.used_holdout
+        self.used_groups |= side.used_groups
         return trained
 
     @override
@@ -239,7 +258,7 @@ class Trainer(TrainingState):
                     f"a network is judged after the last step; this run has taken "
                     f"{self.steps_taken} of {self.recipe.steps}"
                 )
-            with self.clock.phase("finish"):
+            with self.clock.phase("finish"), self.meter.aside():
                 self._judged = self.weighter.finish(self.run).eval()
             self.check_budget()
         return self._judged
@@ -267,33 +286,3 @@ Stepper = Callable[[Trainer], Callable[[Batch], object]]  # a way of taking a tr
 def eager(trainer: Trainer) -> Callable[[Batch], object]:
     """Steps that are taken operation by operation."""
     return trainer.weigh_and_step
-
-
-def start(
-    task: Task,
-    seed: int = 0,
-    weighter: Weighter | None = None,
-    device: str = "cpu",
-    *,
-    watchers: Iterable[Watcher] | None = None,
-    stepper: Stepper | None = None,
-) -> Trainer:
-    """Start a training run: ``for batch in run: run.step(weights)``.
-
-    Args:
-        task: what to train on.
-        seed: of every random stream.
-        weighter: whose hooks are called, and who weighs when the run is told to ``train()``.
-        device: ``cpu`` or ``cuda``.
-        watchers: who looks on; a :class:`WeightLog` and a :class:`BestOnSelect` where not given.
-        stepper: how ``train()`` takes steps, operation by operation where not given.
-
-    Raises:
-        BadData: the data set is too small for the task's splits.
-        OverBudget: the weighter's ``recipe`` asks for what is not granted.
-    """
-    watchers = (WeightLog(), BestOnSelect()) if watchers is None else watchers
-    clock = PhaseClock(torch.device(device))
-    with clock.phase("setup"):
-        setting = Setting.of(task, seed, device)
-        return Trainer(setting, weighter=weighter, watchers=watchers, stepper=stepper, clock=clock)

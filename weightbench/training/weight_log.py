@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from weightbench.training.batch import JoinedBatch
 from weightbench.training.run import Batch
 from weightbench.training.state import TrainingState
 from weightbench.training.watcher import Watcher
@@ -60,7 +61,11 @@ class WeightLog(Watcher):
     def after_step(self, training: TrainingState, batch: Batch, weights: Tensor) -> None:
         """Keep the weights of a step; hold-out batches are not about the training set."""
         if self._due() and not batch.held_out:
-            self._window.append((batch.index, weights.clone()))
+            if isinstance(batch, JoinedBatch):
+                ours = ~batch.held_out_rows
+                self._window.append((batch.index[ours], weights[ours]))
+            else:
+                self._window.append((batch.index, weights.clone()))
 
     @override
     def after_epoch(self, training: TrainingState) -> None:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
-from weightbench.errors import BadSpec
+from weightbench.errors import BadSpec, Misuse
 from weightbench.identity import checksum
 from weightbench.registry import (
     WEIGHTERS,
@@ -29,6 +29,8 @@ from weightbench.spec import (
     parse_spec,
     types_of,
 )
+from weightbench.training.keeping import is_kept, restored, state_of
+from weightbench.training.loss_hook import loss_on
 from weightbench.training.recipe import Recipe
 from weightbench.training.run import Batch, Run
 
@@ -44,6 +46,9 @@ class Weighter(abc.ABC):
         normalized: the weights of a batch sum to 1 or are all zero, so that the step size is that
             of every other method; False declares that they mean to change it.
         order_dependent: declares that weights depend on the places of the examples in the batch.
+        uses_groups: declares that it reads the groups of examples, where a task has them.
+        told_noise: declares that it was told the noise rate or matrix, in its constructor, say;
+            one that estimates it was not.
         refuses: names of wrappers that make no sense around this one, each with the reason.
     """
 
@@ -51,6 +56,8 @@ class Weighter(abc.ABC):
     negative: bool = False
     normalized: bool = True
     order_dependent: bool = False
+    uses_groups: bool = False
+    told_noise: bool = False
     refuses: ClassVar[Mapping[str, str]] = {}
     spec: Spec | None = None  # what make_weighter built it from
 
@@ -70,7 +77,12 @@ class Weighter(abc.ABC):
         return run.epochs(run.recipe.batch_size)
 
     def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Loss of each example, (n, K) and (n,) to (n,); cross-entropy by default."""
+        """Loss of each example, (n, K) and (n,) to (n,); cross-entropy by default.
+
+        One that is defined with a third argument, ``losses(logits, labels, batch)``, is given the
+        batch, for what it keeps by ``batch.index`` and the like. It may be asked more than once in
+        a step, so it changes nothing: what is to be noted in a step is noted in :meth:`weigh`.
+        """
         return F.cross_entropy(logits, labels, reduction="none")
 
     @abc.abstractmethod
@@ -88,33 +100,37 @@ class Weighter(abc.ABC):
         return run.model
 
     def state_dict(self) -> dict[str, Any]:
-        """The instance's tensors and modules, enough to go on from."""
-        return {
-            name: value.state_dict() if isinstance(value, nn.Module) else value
-            for name, value in vars(self).items()
-            if isinstance(value, Tensor | nn.Module)
-        }
+        """What is needed to go on from: all of the instance that can be kept (:mod:`.keeping`).
+
+        That is tensors, numbers and text, what has a ``state_dict`` of its own (modules,
+        optimisers), and lists, tuples and dicts of these.
+        """
+        return {name: state_of(value) for name, value in vars(self).items() if is_kept(value)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` gave.
+
+        Raises:
+            Misuse: what has a ``state_dict`` of its own was there then and is not there now.
+        """
         for name, value in state.items():
-            current = getattr(self, name, None)
-            if isinstance(current, nn.Module):
-                current.load_state_dict(value)
-            elif isinstance(current, nn.Parameter):
-                current.data.copy_(value)  # the optimiser knows it by identity
-            else:
-                setattr(self, name, value)
+            try:
+                setattr(self, name, restored(getattr(self, name, None), value))
+            except Misuse as error:
+                raise Misuse(f"{type(self).__name__}.{name}: {error}") from None
 
 
-_DECLARED = {"privileged": any, "negative": any, "order_dependent": any, "normalized": all}
+_DECLARED = {
+    "privileged": any, "negative": any, "order_dependent": any, "uses_groups": any,
+    "told_noise": any, "normalized": all,
+}  # fmt: skip
 
 
 class Wrapper(Weighter):
     """A weighter around another; every hook is passed on unless it is overridden.
 
-    What it declares adds to what the inner weighter declares: it is ``privileged``, ``negative`` or
-    ``order_dependent`` where either is, and ``normalized`` where both are.
+    What it declares adds to what the inner weighter declares: it is ``normalized`` where both are,
+    and everything else where either is.
 
     Constructor: the inner weighter first, then parameters with defaults.
     """
@@ -146,8 +162,8 @@ class Wrapper(Weighter):
         return self.inner.batches(run)
 
     @override
-    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return self.inner.losses(logits, labels)
+    def losses(self, logits: Tensor, labels: Tensor, batch: Batch | None = None) -> Tensor:
+        return loss_on(self.inner, batch)(logits, labels)
 
     @override
     def weigh(self, batch: Batch) -> Tensor:
@@ -160,15 +176,6 @@ class Wrapper(Weighter):
     @override
     def finish(self, run: Run) -> nn.Module:
         return self.inner.finish(run)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The wrapper's own state, with the inner weighter's under ``inner``."""
-        return {**super().state_dict(), "inner": self.inner.state_dict()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore both."""
-        super().load_state_dict({name: v for name, v in state.items() if name != "inner"})
-        self.inner.load_state_dict(state["inner"])
 
 
 def register_weighter(name: str, cls: type[Weighter], **params: Value) -> None:
