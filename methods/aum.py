@@ -24,7 +24,7 @@ class AUM(wb.Weighter):
     def __init__(self, noise_rate: float | None = None, warm_up: float = 0.1) -> None:
         if noise_rate is not None and not 0 <= noise_rate < 1:
             raise wb.errors.BadSpec(f"noise_rate={noise_rate}: must be in [0, 1)")
-        self.noise_rate = noise_rate
+        self.noise_rate, self.told_noise = noise_rate, noise_rate is not None
         self.warm_up = warm_up
 
     def begin(self, run: wb.Run) -> None:

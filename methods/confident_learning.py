@@ -8,6 +8,8 @@ from torch import Tensor
 
 import weightbench as wb
 
+from .uniform import Uniform
+
 
 class ConfidentLearning(wb.Weighter):
     """Trains on what is left when out-of-sample predictions have told which labels are wrong.
@@ -39,16 +41,6 @@ class ConfidentLearning(wb.Weighter):
         return wb.normalize(self.shares[batch.index])
 
 
-class _Without(wb.Weighter):
-    """Uniform over the examples outside of one part."""
-
-    def __init__(self, inside: Tensor) -> None:
-        self.outside = (~inside).float()
-
-    def weigh(self, batch: wb.Batch) -> Tensor:
-        return wb.normalize(self.outside[batch.index])
-
-
 def stratified(labels: Tensor, folds: int, generator: torch.Generator) -> Tensor:
     """(n,) int64, the part of each example, every class spread evenly; (n,) int64 labels."""
     order = torch.randperm(len(labels), generator=generator).to(labels.device)
@@ -62,8 +54,9 @@ def cross_predicted(run: wb.Run, parts: Tensor) -> Tensor:
     chances = torch.zeros(len(parts), run.num_classes, device=parts.device)
     for part in range(int(parts.max()) + 1):
         inside = parts == part
-        said = run.predict(run.fork(_Without(inside), f"without{part}")).softmax(1)
-        chances = torch.where(inside[:, None], said, chances)
+        rows = (~inside).nonzero().squeeze(1)
+        model = run.fork(Uniform(), f"without{part}", rows=rows)
+        chances = torch.where(inside[:, None], run.predict(model).softmax(1), chances)
     return chances
 
 

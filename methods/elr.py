@@ -25,7 +25,6 @@ class ELR(Uniform):
     def __init__(self, lam: float = 3.0, beta: float = 0.7) -> None:
         self.lam = lam
         self.beta = beta
-        self.now = torch.zeros(0, dtype=torch.int64)
 
     def begin(self, run: wb.Run) -> None:
         """Nothing was predicted yet."""
@@ -35,16 +34,17 @@ class ELR(Uniform):
         """Uniform; remembers what is predicted for the batch."""
         said = clamped(batch.logits.detach())
         fresh = said / said.sum(1, keepdim=True)
-        self.now = batch.index
-        self.memory[self.now] = self.beta * self.memory[self.now] + (1 - self.beta) * fresh
+        before = self.memory[batch.index]
+        self.memory[batch.index] = self.beta * before + (1 - self.beta) * fresh
         return super().weigh(batch)
 
-    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """See the class; (n, K) and (n,) to (n,)."""
+    def losses(self, logits: Tensor, labels: Tensor, batch: wb.Batch) -> Tensor:  # type: ignore[override]
+        """See the class, (n, K) and (n,) to (n,); of the hold-out, cross-entropy."""
         given = F.cross_entropy(logits, labels, reduction="none")
-        if len(self.now) != len(labels):
+        if batch.held_out:
             return given
-        return given + self.lam * (1 - (self.memory[self.now] * clamped(logits)).sum(1)).log()
+        agreement = (self.memory[batch.index] * clamped(logits)).sum(1)
+        return given + self.lam * (1 - agreement).log()
 
 
 def clamped(logits: Tensor) -> Tensor:

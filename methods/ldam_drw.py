@@ -8,9 +8,10 @@ from torch import Tensor
 import weightbench as wb
 
 from .class_balanced import class_weights
+from .uniform import Uniform
 
 
-class LDAMDRW(wb.Weighter):
+class LDAMDRW(Uniform):
     """``CE(scale (z - m_y e_y))``, ``m_c`` proportional to ``count(c)^(-1/4)``, at most ``margin``.
 
     Weights are uniform, and from ``deferred`` of the schedule on class-balanced with ``beta``,
@@ -40,8 +41,9 @@ class LDAMDRW(wb.Weighter):
 
     def weigh(self, batch: wb.Batch) -> Tensor:
         """See the class."""
-        weights = self.by_class[batch.labels]
-        return wb.normalize(weights if batch.progress >= self.deferred else weights * 0 + 1)
+        if batch.progress < self.deferred:
+            return super().weigh(batch)
+        return wb.normalize(self.by_class[batch.labels])
 
 
 wb.register_weighter("ldam-drw", LDAMDRW)

@@ -16,7 +16,7 @@ from weightbench.methods.gmm import GMM
 
 import weightbench as wb
 
-from .toys import first_batch, of_outputs
+from .toys import first_batch, of_outputs, trained
 
 
 def draws(seed: int = 0) -> torch.Generator:
@@ -84,6 +84,14 @@ def test_elrs_term_is_bounded_and_its_gradient_is_the_published_one(tiny: wb.Tas
     expected = 3 * p * (agreement - t) / (1 - agreement)
     torch.testing.assert_close(gradient, expected, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(gradient.sum(1), torch.zeros(8), atol=1e-6, rtol=0)
+
+
+def test_elr_leaves_the_hold_outs_losses_alone(tiny: wb.Task) -> None:
+    weighter, batch = first_batch(tiny, "elr")
+    weighter.weigh(batch)
+    clean = batch.clean()
+    plain = F.cross_entropy(clean.logits, clean.labels, reduction="none")
+    assert torch.equal(clean.losses, plain)
 
 
 # ---- margins and wrong events --------------------------------------------------------------------
@@ -166,6 +174,12 @@ def test_all_count_alike_before_the_warm_up_is_over(tiny: wb.Task, name: str) ->
     weighter.weigh(batch)
     weighter.end_epoch(batch.run)
     torch.testing.assert_close(weighter.weigh(batch), torch.full((len(batch),), 1 / len(batch)))
+
+
+@pytest.mark.parametrize("name", ["aum", "wrong-event"])
+def test_a_rate_that_is_told_is_declared(tiny: wb.Task, name: str) -> None:
+    for spec, track in ((name, "A"), (f"{name}[noise_rate=0.3]", "E")):
+        assert trained(tiny, spec).track == track
 
 
 def test_an_impossible_rate_is_refused() -> None:

@@ -30,7 +30,7 @@ from weightbench.training.trainer import Stepper, eager
 from weightbench.training.weight_log import WeightLog
 
 REPLAYED = {
-    "adaboost", "class-balanced", "confident-learning", "focal", "gce", "jtt", "l2rw",
+    "adaboost", "class-balanced", "confident-learning", "elr", "focal", "gce", "jtt", "l2rw",
     "l2rw-auto", "l2rw-fused", "l2rw-layerwise", "logit-adjust", "mae", "oracle", "proportion",
     "reed-hard", "reed-soft", "s-model", "sce", "superloss", "uniform", "weighted",
 }  # fmt: skip
