@@ -30,14 +30,34 @@ def gain(task: str, weighter: str) -> float:
     return accuracy(task, weighter) - accuracy(task, "uniform")
 
 
-@pytest.mark.parametrize("name", ["random", "self-paced"])
+@pytest.mark.parametrize("name", ["random", "self-paced", "gce", "superloss", "elr", "gmm", "aum"])
 def test_they_beat_uniform_at_40_percent_uniform_flip(name: str) -> None:
     assert gain("digits-uniform-flip-v0", name) > 0.01
 
 
-@pytest.mark.parametrize("name", ["proportion", "resample"])
+def test_what_counts_hard_examples_more_loses_at_40_percent_uniform_flip() -> None:
+    assert gain("digits-uniform-flip-v0", "focal") < -0.01
+
+
+def test_class_sizes_tell_nothing_where_labels_stay_balanced() -> None:
+    assert abs(gain("digits-uniform-flip-v0", "logit-adjust")) < 0.02
+
+
+@pytest.mark.parametrize(
+    "name", ["proportion", "resample", "class-balanced", "logit-adjust", "uniform+posthoc", "jtt"]
+)
 def test_they_beat_uniform_at_heavy_imbalance(name: str) -> None:
     assert gain("digits49-imbalance-v0", name) > 0.1
+
+
+@pytest.mark.parametrize("name", ["gce", "elr"])
+def test_what_trusts_small_losses_gives_the_rare_class_up(name: str) -> None:
+    assert gain("digits49-imbalance-v0", name) < -0.01
+
+
+@pytest.mark.parametrize("name", ["class-balanced", "logit-adjust", "uniform+posthoc", "ldam-drw"])
+def test_class_sizes_betray_a_background_flip(name: str) -> None:
+    assert gain("digits-background-flip-v0", name) > 0.05
 
 
 def test_fine_tuning_helps_under_background_flip() -> None:
