@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import weightbench as wb
 
 ROOT = Path(__file__).parent.parent
@@ -32,12 +34,28 @@ def weightbench(*arguments: str, cwd: Path) -> str:
     return done.stdout
 
 
-def test_ten_lines_are_a_weighter_on_the_board(tmp_path: Path) -> None:
-    (tmp_path / "small_loss.py").write_text(block("file: small_loss.py"))
+PAGE = (ROOT / "docs" / "write-a-weighter.md").read_text()
+
+
+def accuracies(board: str, name: str) -> list[float]:
+    """Of a weighter, in the order of tasks."""
+    (line,) = [line for line in board.splitlines() if f" {name} " in line and "]" in line]
+    return [float(cell) for cell in line.partition("]")[2].split()[:4]]
+
+
+def test_a_few_lines_are_a_weighter_that_wins(tmp_path: Path) -> None:
+    """As the page says: ahead of plain training on every task, and as far as it says."""
+    assert block("file: agreement.py") == block("file: agreement.py", PAGE)
+    (tmp_path / "agreement.py").write_text(block("file: agreement.py"))
     line = block("run").strip()
     assert line.startswith("$ weightbench ")
     out = weightbench(*shlex.split(line)[2:], "--seeds", "1", cwd=tmp_path)
-    assert "small_loss.py:SmallLoss" in out
+    mine, plain = (accuracies(out, name) for name in ("agreement.py:Agreement", "uniform"))
+    assert all(one > other for one, other in zip(mine, plain, strict=True))
+    shown = accuracies(block("board", PAGE), "agreement.py:Agreement")
+    assert mine == pytest.approx(shown, abs=0.09), "of one seed and of six"
+    check, said, _ = block("check", PAGE).splitlines()
+    assert weightbench(*shlex.split(check)[2:], cwd=tmp_path).strip() == said
 
 
 def test_the_loop_by_hand_runs(tmp_path: Path) -> None:
@@ -77,13 +95,6 @@ def test_links_lead_somewhere() -> None:
         for target in targets:
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
-
-
-def test_the_weighter_of_the_how_to_page_trains(tmp_path: Path, tiny: wb.Task) -> None:
-    text = (ROOT / "docs" / "write-a-weighter.md").read_text()
-    file = tmp_path / "small_loss.py"
-    file.write_text(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0])
-    wb.start(tiny, 0, weighter=wb.make_weighter(f"{file}:SmallLoss[keep=0.7]")).train()
 
 
 def test_the_hooks_of_the_how_to_page_are_all_there() -> None:
