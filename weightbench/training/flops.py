@@ -67,45 +67,45 @@ class FlopMeter:
     Attributes:
         outside: operations outside of the steps, side trainings among them.
         trained: those of side trainings.
-        news: whether a step was counted that nobody has looked at.
+        counting: whether something is being counted.
     """
 
     def __init__(self, steps: int) -> None:
         """Measure a training of ``steps`` steps."""
         self.outside = self.trained = 0
         self._steps = steps
-        self._counting = self.news = False
+        self.counting = False
         self._counted: list[int] = []
         self._sampled = {
             max(min(int((i + (i + 1) * _GOLDEN % 1) * steps / _SAMPLED), steps - 1), steps > 1)
             for i in range(_SAMPLED)
         }  # not the first, in which some things are decided once for all
 
+    def samples(self, number: int) -> bool:
+        """Whether the step after ``number`` others is counted."""
+        return number in self._sampled
+
     @contextlib.contextmanager
-    def step(self, number: int) -> Iterator[None]:
-        """The block is the step after ``number`` others."""
-        if number not in self._sampled:
-            yield
-            return
-        self._counting = True
+    def step(self) -> Iterator[None]:
+        """The block is a step that is counted."""
+        self.counting = True
         try:
             with _disable_current_modes(), FlopCount() as count:
                 yield
         finally:
-            self._counting = False
+            self.counting = False
         if count.flops:  # a step that is replayed shows none
             self._counted.append(count.flops)
-            self.news = True
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
         """The block is outside of the steps; what surrounds it does not count it."""
-        before, self._counting = self._counting, True
+        before, self.counting = self.counting, True
         try:
             with _disable_current_modes(), FlopCount() as count:
                 yield
         finally:
-            self._counting = before
+            self.counting = before
         self.outside += count.flops
 
     @contextlib.contextmanager
@@ -119,7 +119,7 @@ class FlopMeter:
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """The block is the engine's own: it is no part of the step around it."""
-        if not self._counting:
+        if not self.counting:
             yield
             return
         with _disable_current_modes():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,6 +28,7 @@ from weightbench.training.weighter import Weighter
 # in every step, while a loss that is not finite stays so and can wait.
 _CHECKS = {"cpu": (1, 10)}
 _CHECKS_ELSEWHERE = (50, 50)
+_NOTHING = contextlib.nullcontext()
 
 
 class _ByHand(Weighter):
@@ -109,7 +111,7 @@ class Trainer(TrainingState):
                 self.weighter.end_epoch(run)
         if self.steps_taken in rates:
             set_rate(self.optimizer, self.recipe.rate_at(self.steps_taken))
-        with self.meter.paused():
+        with self.meter.paused() if self.meter.counting else _NOTHING:
             for watcher in self.watchers:
                 watcher.after_step(self, batch, weights)
                 if epoch_ends:
@@ -126,12 +128,12 @@ class Trainer(TrainingState):
 
     def _take_one(self, take: Callable[[Batch], object], batches: Iterator[Batch]) -> bool:
         """Take a step, what ``batches`` does for it included; False where there is none left."""
-        with self.meter.step(self.steps_taken):
+        counted = self.meter.samples(self.steps_taken)
+        with self.meter.step() if counted else _NOTHING:
             batch = next(batches, None)
             if batch is not None:
                 take(batch)
-        if self.meter.news:
-            self.meter.news = False
+        if counted:
             self.check_budget()
         return batch is not None
 
