@@ -241,3 +241,20 @@ def test_what_nobody_trained_again_is_not_shown(folder: Folder) -> None:
     trainings = [record.training for record in shown.records if record.training]
     assert [(t.weights, t.select_curve, t.phases) for t in trainings] == [(None, [], {})] * 2
     assert "nothing was trained again; its costs are as claimed" in shown.notes["mine.py:Mine"]
+
+
+def test_one_that_forks_without_end_is_stopped(folder: Folder) -> None:
+    """The system takes only so many processes of a trial, and all of them end with it."""
+    bomb = """
+import os, time
+if os.fork() == 0:
+    while True:
+        try:
+            if os.fork() == 0:
+                os.setsid()
+        except OSError:
+            time.sleep(1)
+"""
+    with_source(folder, bomb)
+    assert verify(folder.path, 1, HERE)[0].badge == "reproduced"
+    assert not [place for place in Path("/proc").glob("[0-9]*") if place.stat().st_uid >= 2**30]
