@@ -16,6 +16,8 @@ from weightbench.errors import SubmissionError
 from weightbench.execution import Limits
 from weightbench.execution.confinement import can_confine
 from weightbench.submission.published import in_words, published
+from weightbench.submission.reading import read
+from weightbench.submission.rerun import LIKELY_GAP
 from weightbench.submission.verifying import verify
 
 HERE = Limits(workers=1, seconds=60.0, memory=4 * 2**30)
@@ -208,6 +210,27 @@ def test_what_another_machine_made_is_said_to_be(folder: Folder) -> None:
     assert found is not None
     assert (found.same_machine, found.difference) == (False, 0)
     assert "trained again on another machine, claims lie +0.000 +- " in in_words(found)
+    shown = published(folder.path.parent).records
+    assert [r.training for r in shown] == [r.training for r in read(folder.path).records]
+
+
+def test_what_another_machine_finds_less_of_is_taken_off_the_row(folder: Folder) -> None:
+    """A test example more than comes out, in both trials."""
+    folder.put_right(1)
+    folder.records(lambda rs: [r["provenance"].update(machine="another") for r in rs])
+    found = verify(folder.path, 2, HERE)[0].reproduction
+    assert found is not None
+    assert found.difference > 0
+    for told, shown in zip(
+        read(folder.path).records, published(folder.path.parent).records, strict=True
+    ):
+        assert told.training is not None
+        assert shown.training is not None
+        again = next(one.again for one in found.reruns if one.seed == told.trial.seed)
+        more = (found.difference - found.error) * LIKELY_GAP
+        assert shown.training.accuracy == pytest.approx(again - more)
+        assert again < told.training.accuracy
+        assert shown.training.selected_accuracy == told.training.selected_accuracy
 
 
 @pytest.mark.parametrize("name", ["weights", "select_curve"])

@@ -102,6 +102,18 @@ class Rerun(StrictModel):
     identical: bool
 
 
+class Lowered(StrictModel):
+    """What is taken off every accuracy of a task, for claims lie so far above what came out.
+
+    Attributes:
+        last: off that of the network after the last step.
+        selected: off that of the selected one.
+    """
+
+    last: float
+    selected: float
+
+
 class Reproduction(StrictModel):
     """What training again showed.
 
@@ -112,6 +124,7 @@ class Reproduction(StrictModel):
         trials: out of how many.
         difference: in skill, by how much claims lie above what came out, on average.
         error: standard error of that.
+        lowered: by task, what a board takes off; empty where all came out the same.
         caught: by a number of altered trials, the least chance that the draw has one of them.
         costs: measured by the verifier.
     """
@@ -121,6 +134,7 @@ class Reproduction(StrictModel):
     trials: Count
     difference: float
     error: float
+    lowered: Annotated[dict[Name, Lowered], Field(max_length=200)]
     caught: dict[int, Share]
     costs: list[Cost]
 
@@ -138,7 +152,7 @@ class Evidence(StrictModel):
         checked: when, ISO 8601, UTC.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     submission: Hex
     badge: Badge
     notes: list[str]
