@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import from_json, to_json
@@ -12,9 +12,8 @@ from pydantic_core import from_json, to_json
 from weightbench._version import ENGINE
 from weightbench.errors import NewerRecord, RecordError
 from weightbench.records.strict import StrictModel, first_mistake
+from weightbench.records.upgrades import SCHEMA, upgraded
 
-SCHEMA: Final = 2
-_NO_SCHEMA = 1000  # a number from here on is damage and no newer version
 M = TypeVar("M", bound=BaseModel)
 Status = Literal["ok", "error", "timeout", "oom", "diverged", "skipped"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -26,7 +25,10 @@ Text = Annotated[str, Field(max_length=2000)]
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 Time = Annotated[
     str,
-    Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d:\d\d|Z)$", max_length=40),
+    Field(
+        pattern=r"^D{4}-DD-DDTDD:DD:DD(\.D{1,6})?([+-]DD:DD|Z)$".replace("D", "[0-9]"),
+        max_length=40,
+    ),
 ]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
 BYTES, VALUES = 2**22, 600_000  # of a file of a record
@@ -219,7 +221,8 @@ def read_record(text: str | bytes) -> Record:
     """The record written in ``text``, JSON.
 
     Raises:
-        NewerRecord: a newer version of weightbench wrote it.
+        NewerRecord: a newer version of weightbench wrote it: in another schema, or with fields that
+            are not known here and a checksum that holds.
         RecordError: it is none; one line says what is wrong first.
     """
     return _read(Record, text)
@@ -244,52 +247,21 @@ def _read(model: type[M], text: str | bytes) -> M:
     try:
         fields = from_json(encoded, allow_inf_nan=False)
         seal = fields.pop("sha256", None) if isinstance(fields, dict) else None
-        content = model.model_validate_json(to_json(_upgraded(fields)))
-        if seal != _seal(fields):
+        today = upgraded(fields)
+        whole = seal == _seal(fields)
+        content = model.model_validate_json(to_json(today))
+        if not whole:
             raise RecordError("sha256: not the checksum of what the file holds")
     except ValidationError as error:
+        mistakes = {one["type"] for one in error.errors(include_url=False, include_input=False)}
+        if mistakes == {"extra_forbidden"} and whole:
+            raise NewerRecord(
+                f"made by a newer version of weightbench: {first_mistake(error)}"
+            ) from None
         raise RecordError(first_mistake(error)) from None
     except ValueError as error:
         raise RecordError(f"the file: {error}") from None
     return content
-
-
-def _upgraded(fields: Any) -> Any:
-    """What a file holds in the form of today's schema.
-
-    Raises:
-        NewerRecord: it was written by a newer version.
-        RecordError: it was written in a schema that there never was.
-    """
-    if not isinstance(fields, dict):
-        return fields
-    version = fields.get("schema_version", SCHEMA)
-    if type(version) is int and version in _UPGRADES:
-        return _UPGRADES[version](fields)
-    known = f"this version reads 1 to {SCHEMA}"
-    if type(version) is int and SCHEMA < version < _NO_SCHEMA:
-        raise NewerRecord(
-            f"schema_version: made by a newer version of weightbench, {version}; {known}"
-        )
-    raise RecordError(f"schema_version: {version!r}; {known}")
-
-
-def _from_schema_2(fields: dict[str, Any]) -> dict[str, Any]:
-    trial = fields.get("trial")
-    if isinstance(trial, dict) and "version" in trial:
-        raise RecordError("trial.version: belongs to schema 1")
-    return fields
-
-
-def _from_schema_1(fields: dict[str, Any]) -> dict[str, Any]:
-    """Schema 1 named the package's version where schema 2 counts the engine."""
-    trial = fields.get("trial")
-    if not isinstance(trial, dict) or "version" not in trial or "engine" in trial:
-        raise RecordError("trial: a record of schema 1 names the version of weightbench")
-    return {**fields, "schema_version": SCHEMA, "trial": {**trial, "engine": 0}}
-
-
-_UPGRADES = {1: _from_schema_1, 2: _from_schema_2}
 
 
 def _seal(fields: object) -> str:
