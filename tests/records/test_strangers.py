@@ -439,3 +439,12 @@ def test_an_evaluation_goes_on_beside_what_a_newer_version_wrote(tmp_path: Path)
     assert refused.exit_code == 1
     assert "1 of these trials have a record by a newer version" in refused.stderr
     assert all_of(store.root) == before
+
+
+def test_a_record_that_names_no_data_is_no_riddle_to_the_doctor(tmp_path: Path) -> None:
+    store = filled(tmp_path / "runs")
+    made = store.records()[0][0]
+    assert made.training is not None
+    nameless = made.training.model_copy(update={"checksums": {}, "sizes": made.training.sizes})
+    store.put(made.model_copy(update={"training": nameless}))
+    assert "Traceback" not in here("doctor", store.root).output

@@ -512,6 +512,14 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     "more that count than there are": (
         weights(effective=0.9, zero=0.8), "more examples count than have a weight",
     ),
+    "a newer manifest": (set_(schema_version=2), "; 2 was made by a newer version"),
+    "newer records": (
+        text("records.json", b'"schema_version": 1', b'"schema_version": 2'),
+        "records.json: schema_version: Input should be 1; 2 was made by a newer",
+    ),
+    "a newer record": (lambda f: f.first(lambda r: r.update(schema_version=3)), "newer version"),
+    "a record with a field more": (lambda f: f.first(lambda r: r.update(more=1)), "newer version"),
+    "privileged in one trial": (trial(privileged=True), "privileged at one time and not at"),
     "submitted twice": (neighbour, "its source does what that of mine.py:Mine does"),
     "a missing trial": (missing_trial, "1 of 2 trials of tiny-submissions are missing"),
     "a record twice": (

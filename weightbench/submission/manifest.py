@@ -57,19 +57,14 @@ class Claim(StrictModel):
     data: Hex
 
 
-class Manifest(StrictModel):
-    """What is submitted, by whom, and the checksums that hold the folder together.
+class Said(StrictModel):
+    """What a contributor says of a submission.
 
     Attributes:
         name: of the submission and of its folder.
         contact: an address.
         paper: where the method is described.
         code: where its code lives.
-        weighter: its spec, a class of one file; the row on the board.
-        source: checksum of its source files, as in every record.
-        suite: what was run.
-        tasks: the suite's, with the versions that were trained on.
-        files: sha256 of the other files of the folder.
     """
 
     schema_version: Literal[1] = 1
@@ -77,6 +72,19 @@ class Manifest(StrictModel):
     contact: Line
     paper: Url
     code: Url
+
+
+class Manifest(Said):
+    """What is submitted, by whom, and the checksums that hold the folder together.
+
+    Attributes:
+        weighter: its spec, a class of one file; the row on the board.
+        source: checksum of its source files, as in every record.
+        suite: what was run.
+        tasks: the suite's, with the versions that were trained on.
+        files: sha256 of the other files of the folder.
+    """
+
     weighter: FileSpec
     source: Hex
     suite: Slug

@@ -243,11 +243,15 @@ def _carry_out(order: Order) -> dict[str, str]:
     environment |= {"OMP_NUM_THREADS": "1", "WEIGHTBENCH_DATA": str(data_folder().resolve())}
     with tempfile.TemporaryDirectory(prefix="weightbench-") as empty:
         # Its folder is where Python looks for modules first, so nothing may lie there.
-        done = subprocess.run(
-            [sys.executable, "-m", "weightbench.submission.apart"],
-            input=order.model_dump_json(), cwd=empty, env=environment, text=True, errors="replace",
-            capture_output=True, check=False, timeout=_START + rounds * order.seconds,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "weightbench.submission.apart"],
+                input=order.model_dump_json(), cwd=empty, env=environment, text=True,
+                errors="replace", capture_output=True, check=False,
+                timeout=_START + rounds * order.seconds,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            refuse("trials could not be trained again: something they left running does not end")
     ended = [Ended.model_validate_json(line) for line in done.stdout.splitlines()]
     if len(ended) < len(order.jobs):
         said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
