@@ -18,9 +18,10 @@ from weightbench.records.schema import Record
 from weightbench.records.store import Store
 from weightbench.registry import SUITES, UPPER_ANCHOR
 from weightbench.scoring.results import choose
-from weightbench.submission.comparing import DEVIATION, UPWARD, limit, standard_error
+from weightbench.submission.comparing import BEYOND, DEVIATION, UPWARD, limit
 from weightbench.submission.draw import Claims
-from weightbench.submission.rerun import gap_of
+from weightbench.submission.lowering import deviation, lowering
+from weightbench.submission.rerun import gap_of, luck_of
 
 Vector = NDArray[np.float64]
 K, ALTERED = 6, (1, 2, 3, 6, 12, 24)
@@ -42,6 +43,7 @@ class Honest:
         skill: (n,) what it scores.
         most: (n,) the skill of making no mistake.
         others: (n,) mean skill of the board's other rows at the trial's seed.
+        luck: (n,) deviation of skill from seed to seed on the trial's task.
     """
 
     name: str
@@ -49,6 +51,12 @@ class Honest:
     skill: Vector
     most: Vector
     others: Vector
+    luck: Vector
+
+    def claims(self, forged: Vector, known_seeds: bool) -> Claims:
+        """What the draw sees of ``forged`` claims, beside a board or without one."""
+        known = self.others if known_seeds else np.zeros_like(forged)
+        return Claims(self.task, forged - known, self.luck)
 
 
 def methods(board: Path) -> list[Honest]:
@@ -64,11 +72,15 @@ def methods(board: Path) -> list[Honest]:
     gap = np.array([gap_of(task) for task, _ in trials])
     task = np.array([suite.tasks.index(task) for task, _ in trials])
     scores = {name: np.array([found[t] for t in trials]) / gap for name, found in whole.items()}
+    luck = np.array([luck_of(task) for task, _ in trials])
     return [
-        Honest(name, task, skill, 1 / gap, np.mean([s for n, s in scores.items() if n != name], 0))
+        Honest(
+            name, task, skill, 1 / gap,
+            np.mean([s for n, s in scores.items() if n != name], axis=0), luck,
+        )
         for name, skill in scores.items()
         if name != UPPER_ANCHOR
-    ]
+    ]  # fmt: skip
 
 
 def _accuracy(record: Record) -> float:
@@ -116,7 +128,7 @@ class Gain:
     """What the best forgery of so many trials brings, on average over draws, in skill.
 
     Attributes:
-        untold: skill gained where nothing is refused, less what the board says claims lie above.
+        untold: skill gained where nothing is refused, less what reruns take off.
         gained: skill gained were it never refused.
         caught: how often it is refused.
         method: the method whose trials they are.
@@ -128,7 +140,7 @@ class Gain:
     method: str
 
 
-Judged = tuple[Vector, NDArray[np.bool_]]  # by draw: what the board says is gained, and refused
+Judged = tuple[Vector, NDArray[np.bool_]]  # by draw: what is taken off, and whether it is refused
 
 
 def best(
@@ -161,8 +173,8 @@ def _gained(method: Honest, forged: Vector) -> float:
 
 
 def _gain(method: Honest, forged: Vector, judged: Judged) -> Gain:
-    (told, refused), gained = judged, _gained(method, forged)
-    untold = np.where(refused, 0, gained - told)
+    (off, refused), gained = judged, _gained(method, forged)
+    untold = np.where(refused, 0, gained - off)
     return Gain(float(untold.mean()), gained, float(refused.mean()), method.name)
 
 
@@ -175,27 +187,28 @@ def same_machine(known_seeds: bool, k: int = K) -> Callable[[Honest, Vector, int
     """
 
     def judge(method: Honest, forged: Vector, draws: int) -> Judged:
-        known = method.others if known_seeds else np.zeros_like(method.skill)
-        drawn = Claims(method.task, forged - known).draw(k, _chance(), draws)
+        drawn = method.claims(forged, known_seeds).draw(k, _chance(), draws)
         altered = forged != method.skill
         return np.zeros(draws), np.asarray(drawn[:, altered].any(axis=1))
 
     return judge
 
 
-def another_machine(deviation: float, k: int = K) -> Callable[[Honest, Vector, int], Judged]:
-    """A verifier for whom trials come out with a ``deviation`` in skill.
-
-    What the board says is a mean and its standard error; up to their sum a reader is told.
-    """
+def another_machine(
+    spread: float, known_seeds: bool, k: int = K
+) -> Callable[[Honest, Vector, int], Judged]:
+    """A verifier for whom a trial comes out with a deviation of ``spread`` in skill."""
 
     def judge(method: Honest, forged: Vector, draws: int) -> Judged:
         generator = _chance()
-        drawn = Claims(method.task, forged - method.others).draw(k, generator, draws)
-        noise = generator.normal(0, deviation, drawn.shape)
-        differences = (forged - method.skill + noise)[drawn].reshape(draws, k)
-        mean, error = differences.mean(axis=1), standard_error(differences, _EXAMPLE, DEVIATION)
-        return np.maximum(mean + error, 0), mean > limit(k, UPWARD) * error
+        drawn = method.claims(forged, known_seeds).draw(k, generator, draws)
+        noise = generator.normal(0, spread, drawn.shape)
+        differences = np.where(drawn, forged - method.skill + noise, np.nan)
+        chance = drawn.mean(axis=0).clip(1 / draws)
+        off = lowering(differences, chance, method.task, _EXAMPLE, DEVIATION).taken_off
+        error = deviation(differences, _EXAMPLE, DEVIATION) / k**0.5
+        refused = np.nanmean(differences, axis=1) > limit(k, UPWARD) * error
+        return off, refused | (np.nanmax(differences, axis=1) > BEYOND)
 
     return judge
 
@@ -224,13 +237,19 @@ def main() -> None:
     """Print the tables."""
     honest = methods(Path("leaderboard"))
     print(f"skill that a forger gains without being told, {K} of 24 trials trained again\n")
-    print(table("same machine, beside the published board", best(honest, same_machine(True))))
-    print(table("same machine, alone", best(honest, same_machine(False))))
-    for deviation in (0.03, DEVIATION):
-        judge = another_machine(deviation)
-        honestly = max(judge(method, method.skill, _MORE)[1].mean() for method in honest)
-        title = f"another machine, deviation {deviation} (honest claims refused: {honestly:.3f})"
-        print(table(title, best(honest, judge)))
+    for known, where in ((True, "beside the published board"), (False, "alone")):
+        print(table(f"same machine, {where}", best(honest, same_machine(known))))
+        for spread in (0.03, 0.12, DEVIATION):
+            judge = another_machine(spread, known)
+            honestly = [judge(method, method.skill, _MORE) for method in honest]
+            refused = max(refused.mean() for _, refused in honestly)
+            off = max(off.mean() for off, _ in honestly)
+            title = f"another machine, deviation {spread}, {where} (honest claims: refused "
+            print(
+                table(f"{title}{refused:.4f}, lowered {off:.4f})", best(honest, judge)), flush=True
+            )
+    for k in (8, 10, 12):
+        print(f"same machine, alone, {k} reruns: {most(best(honest, same_machine(False, k))):.4f}")
 
 
 if __name__ == "__main__":

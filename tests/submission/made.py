@@ -11,16 +11,20 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tests.shell import TINY
 from weightbench.commands.scaffold import scaffold
 from weightbench.errors import BadSpec
 from weightbench.evaluation.trial import plan, run_trial
 from weightbench.identity import checksum_of_text
 from weightbench.records.schema import _seal, read_record
-from weightbench.records.store import Store
+from weightbench.records.store import Store, checksum
 from weightbench.registry import SUITES, Suite
 from weightbench.submission.bundling import About, bundle
 from weightbench.submission.manifest import sha256
+from weightbench.submission.reading import read
+from weightbench.training.task import make_task
 
 SUITE = "tiny-submissions"
 ABOUT = About("mine", "me@example.org", "https://example.org/paper", "https://example.org/code")
@@ -148,3 +152,20 @@ class Folder:
         members = self.members()
         members[next(iter(members))] = content
         self.pack(list(members.items()))
+
+    def put_right(self, number: int) -> None:
+        """Claim that so many mistakes of each trial had not been made, consistently."""
+        submission, members, changes = read(self.path), [], {}
+        for record in submission.records:
+            key, seed = record.trial.key, record.trial.seed
+            task, found = make_task(record.trial.task), submission.predictions[key]
+            truth = task.data.labels[task.split(seed).test]
+            wrong = np.flatnonzero(found["last"] != truth)[:number]
+            found["last"][wrong] = truth[wrong]
+            accuracy = float((found["last"] == truth).mean())
+            changes[seed] = {"accuracy": accuracy, "predictions": checksum(found)}
+            for kind, classes in found.items():
+                content = npy(classes.astype("u1").tobytes(), len(classes))
+                members.append((f"{key}.{kind}.npy", content))
+        self.records(lambda rs: [r["training"].update(changes[r["trial"]["seed"]]) for r in rs])
+        self.pack(members)

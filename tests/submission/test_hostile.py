@@ -12,18 +12,15 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.fuzz.mutations import zipped
 from tests.shell import TINY
 from tests.submission.made import Folder, npy, train
 from weightbench.errors import SubmissionError
-from weightbench.records.schema import _seal, read_record
+from weightbench.records.schema import _seal
 from weightbench.records.store import Store
-from weightbench.records.store import checksum as predictions_checksum
 from weightbench.submission.verifying import verify
-from weightbench.training.task import make_task
 
 Edit = Callable[[Folder], object]
 
@@ -310,21 +307,7 @@ def another_engine(f: Folder) -> None:
 def copied_but_for_one(f: Folder) -> None:
     """Uniform's predictions, one mistake of each trial put right."""
     copied(f)
-    task, store = make_task(TINY), Store(f.path.parent.parent)
-    replayed = {r.trial.seed: store.predictions(r) for r in store.records()[0]}
-    keys = {r["trial"]["seed"]: read_record(json.dumps(r)).trial.key for r in f.made()}
-    members, changes = [], {}
-    for seed, found in replayed.items():
-        truth = task.data.labels[task.split(seed).test]
-        wrong = np.flatnonzero(found["last"] != truth)[:1]
-        found["last"][wrong] = truth[wrong]
-        accuracy = float((found["last"] == truth).mean())
-        changes[seed] = {"accuracy": accuracy, "predictions": predictions_checksum(found)}
-        for kind, classes in found.items():
-            content = npy(classes.astype("u1").tobytes(), len(classes))
-            members.append((f"{keys[seed]}.{kind}.npy", content))
-    f.records(lambda rs: [r["training"].update(changes[r["trial"]["seed"]]) for r in rs])
-    f.pack(members)
+    f.put_right(1)
 
 
 ESC = "\x1b[2J\x1b[31mfirst place"
@@ -529,6 +512,14 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     "more that count than there are": (
         weights(effective=0.9, zero=0.8), "more examples count than have a weight",
     ),
+    "a newer manifest": (set_(schema_version=2), "; 2 was made by a newer version"),
+    "newer records": (
+        text("records.json", b'"schema_version": 1', b'"schema_version": 2'),
+        "records.json: schema_version: Input should be 1; 2 was made by a newer",
+    ),
+    "a newer record": (lambda f: f.first(lambda r: r.update(schema_version=3)), "newer version"),
+    "a record with a field more": (lambda f: f.first(lambda r: r.update(more=1)), "newer version"),
+    "privileged in one trial": (trial(privileged=True), "privileged at one time and not at"),
     "submitted twice": (neighbour, "its source does what that of mine.py:Mine does"),
     "a missing trial": (missing_trial, "1 of 2 trials of tiny-submissions are missing"),
     "a record twice": (

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,14 @@ from tests.submission.made import Folder
 from weightbench.errors import SubmissionError
 from weightbench.execution import Limits
 from weightbench.execution.confinement import can_confine
+from weightbench.submission.apart import Job
+from weightbench.submission.examining import examine
 from weightbench.submission.published import in_words, published
+from weightbench.submission.reading import Submission, read
+from weightbench.submission.rerun import LIKELY_GAP, _carry_out, _compare, _order, _pair
 from weightbench.submission.verifying import verify
 
+Edit = Callable[[Folder], object]
 HERE = Limits(workers=1, seconds=60.0, memory=4 * 2**30)
 pytestmark = pytest.mark.skipif(not can_confine(), reason="needs Landlock")
 
@@ -33,50 +39,149 @@ def with_source(folder: Folder, before: str = "", inside: str = "") -> None:
     folder.source(f"{head}import weightbench as wb\n{before}\n{rule}")
 
 
-def refused(folder: Folder, says: str, seconds: float = 60.0) -> None:
-    verify(folder.path)  # as data it is in order
-    evidence = folder.path.with_name("mine.evidence.json")
-    evidence.unlink()
-    with pytest.raises(SubmissionError, match=says):
-        verify(folder.path, 1, Limits(1, seconds, 4 * 2**30))
-    assert not evidence.exists()
+def source(before: str = "", inside: str = "") -> Edit:
+    return lambda folder: with_source(folder, before, inside)
 
 
-def test_what_it_prints_reaches_no_terminal(
+def answers_by(lines: str) -> Edit:
+    """A source that writes its result by itself."""
+    return source(f"import os\n{lines}\nos._exit(0)\n")
+
+
+def privileged(folder: Folder) -> None:
+    text = (folder / "weighter.txt").read_text()
+    mark = "    # Parameters need"
+    assert mark in text
+    folder.source(text.replace(mark, f"    privileged = True\n{mark}"))
+
+
+def training(**changes: object) -> Edit:
+    return lambda f: f.records(lambda rs: [r["training"].update(changes) for r in rs])
+
+
+def of_weights(**changes: object) -> Edit:
+    return lambda f: f.records(lambda rs: [r["training"]["weights"].update(changes) for r in rs])
+
+
+def curve_of_ones(folder: Folder) -> None:
+    steps = [step for step, _ in folder.made()[0]["training"]["select_curve"]]
+    training(select_curve=[[step, 1.0] for step in steps])(folder)
+
+
+def named_like_a_library(folder: Folder) -> None:
+    folder.manifest(lambda m: m.update(weighter="json.py:Mine"))
+    folder.records(lambda rs: [r["trial"].update(weighter="json.py:Mine") for r in rs])
+    folder.rekey()
+
+
+PICKLE = """class P:
+    def __reduce__(self): return eval, ('1/0',)
+open('result.json', 'wb').write(__import__('pickle').dumps(P()))"""
+NO_RECORD = "what came out of a trial that was trained again is no record"
+# What a stranger submits, and what is said of it once it was trained again; None: that it is true.
+TRAINED: dict[str, tuple[Edit, str | None]] = {
+    "honest": (lambda _: None, None),
+    "forks": (source("import os\nif os.fork() == 0:\n    os._exit(0)\n"), None),
+    "is named like a library": (named_like_a_library, None),
+    "hangs": (source("", "import time; time.sleep(1000)"), "took longer than 20 s and was stopped"),
+    "ends the process": (source("", "import os; os._exit(0)"), "exited with status 0"),
+    "takes all memory": (source("", "torch.zeros(10**10).fill_(1)"), "trained again: .*memory"),
+    "is privileged in secret": (privileged, "it declares privileged at one time and not at"),
+    "hides its use of the hold-out": (
+        training(used_holdout=False), "the record says used_holdout False; trained again it is",
+    ),
+    "lies about weights": (of_weights(auroc=1.0), "the record says another weights than"),
+    "lies about the curve": (curve_of_ones, "the record says another select_curve than"),
+    "answers with a pickle": (answers_by(PICKLE), NO_RECORD),
+    "answers with nothing": (answers_by("open('result.json', 'w').write('{}')"), NO_RECORD),
+    "answers with a link": (
+        answers_by("os.symlink('/etc/passwd', 'result.json')"), "is a link or cannot be read",
+    ),
+    "answers with a pipe": (answers_by("os.mkfifo('result.json')"), "is not a regular file"),
+    "answers with a folder": (answers_by("os.mkdir('result.json')"), "link or cannot be read"),
+    "answers with 100 MB": (
+        answers_by("os.truncate(os.open('result.json', 65), 10**8)"), "has 100,000,000 bytes",
+    ),
+    "answers with nested lists": (
+        answers_by("open('result.json', 'w').write('[' * 10**6)"), NO_RECORD,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(
+    original: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, tuple[Submission, Path, Mapping[str, str]]]:
+    """A trial of each of TRAINED, all trained by one process that keeps them apart.
+
+    By name, what was submitted, the folder with the result, and what was said of each folder.
+    """
+    place = tmp_path_factory.mktemp("trained")
+    submissions, jobs = {}, []
+    for i, (name, (edit, _)) in enumerate(TRAINED.items()):
+        folder = Folder(place / "board" / f"submissions-{i}" / "mine")
+        shutil.copytree(original, folder.path)
+        edit(folder)
+        submissions[name] = submission = read(folder.path)
+        examine(submission)  # as data it is in order
+        here = place / "apart" / str(i)
+        here.mkdir(parents=True)
+        file = submission.manifest.weighter.partition(":")[0]
+        (here / file).write_bytes(submission.source)
+        trial = submission.records[0].trial
+        jobs.append(Job(trial=trial, threads=1, cost=False, folder=str(here)))
+    limits = Limits(workers=2, seconds=20.0, memory=4 * 2**30)
+    reasons = _carry_out(_order(jobs, place / "board" / "submissions" / "mine", limits))
+    made = zip(submissions.items(), jobs, strict=True)
+    return {name: (one, Path(job.folder), reasons) for (name, one), job in made}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_one_that(
+    name: str, trained: Mapping[str, tuple[Submission, Path, dict[str, str]]]
+) -> None:
+    submission, folder, reasons = trained[name]
+    _, says = TRAINED[name]
+
+    def judge() -> None:
+        _compare([_pair(submission, submission.records[0], folder, reasons)], same=True)
+
+    if says is None:
+        judge()
+    else:
+        with pytest.raises(SubmissionError, match=says):
+            judge()
+
+
+def test_one_that_is_true_is_reproduced_and_reaches_no_terminal(
     folder: Folder, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """Costs that a board shows then are the verifier's."""
     shout = 'import os\nos.write(1, b"1st")\nos.write(2, b"1st")\nprint("1st")'
     with_source(folder, shout, 'print("1st")')
-    assert verify(folder.path, 1, HERE)[0].badge == "reproduced"
+    evidence, _ = verify(folder.path, 1, HERE)
+    assert evidence.badge == "reproduced"
     assert "1st" not in "".join(capfd.readouterr())
-
-
-def test_one_that_hangs_is_stopped(folder: Folder) -> None:
-    with_source(folder, "", "import time; time.sleep(1000)")
-    refused(folder, "could not be trained again: ", seconds=15.0)
-
-
-def test_one_that_ends_the_process_is_told(folder: Folder) -> None:
-    with_source(folder, "", "import os; os._exit(0)")
-    refused(folder, "could not be trained again: .*exited with status 0", seconds=60.0)
-
-
-def test_one_that_forks_is_judged_like_any_other(folder: Folder) -> None:
-    with_source(folder, "import os\nif os.fork() == 0:\n    os._exit(0)\n")
-    assert verify(folder.path, 1, HERE)[0].badge == "reproduced"
-
-
-def test_one_that_is_privileged_and_does_not_say_so(folder: Folder) -> None:
-    text = (folder / "weighter.txt").read_text()
-    folder.source(
-        text.replace("    # Parameters need", "    privileged = True\n    # Parameters need")
+    assert evidence.reproduction is not None
+    shown = published(folder.path.parent)
+    assert list(shown.costs) == evidence.reproduction.costs
+    assert len(shown.costs) == 1
+    said = shown.notes["mine.py:Mine"]
+    assert said.startswith(
+        "1 of 2 trials trained again on a machine and versions like its own, all"
     )
-    refused(folder, "it declares privileged at one time and not at another")
+    assert "by how many are altered: 1: 0." in said
+    assert said.endswith("costs are the verifier's")
 
 
-def test_one_that_hides_its_use_of_the_holdout(folder: Folder) -> None:
-    folder.records(lambda rs: [r["training"].update(used_holdout=False) for r in rs])
-    refused(folder, "the record says used_holdout False; trained again it is True")
+def test_one_that_is_refused_leaves_no_evidence(folder: Folder) -> None:
+    folder.put_right(1)
+    verify(folder.path)
+    evidence = folder.path.with_name("mine.evidence.json")
+    evidence.unlink()
+    with pytest.raises(SubmissionError, match="every prediction is the same, and 1 are not"):
+        verify(folder.path, 1, HERE)
+    assert not evidence.exists()
 
 
 SPY = """
@@ -139,55 +244,30 @@ def test_a_source_sees_neither_the_answers_nor_who_asks_nor_another_trial(
         assert "SECRET_TOKEN" not in note["environment"]
 
 
-@pytest.mark.parametrize(
-    ("lines", "says"),
-    [
-        (
-            "class P:\n    def __reduce__(self): return eval, ('1/0',)\n"
-            "open('result.json', 'wb').write(__import__('pickle').dumps(P()))",
-            "what came out of a trial that was trained again is no record",
-        ),
-        ("open('result.json', 'w').write('{}')", "what came out of .* is no record"),
-        ("os.symlink('/etc/passwd', 'result.json')", "result.json is a link or cannot be read"),
-        ("os.mkfifo('result.json')", "result.json is not a regular file"),
-        ("os.truncate(os.open('result.json', 65), 10**8)", "result.json has 100,000,000 bytes"),
-    ],
-)
-def test_results_are_data_and_nothing_else(folder: Folder, lines: str, says: str) -> None:
-    with_source(folder, f"import os\n{lines}\nos._exit(0)\n")
-    refused(folder, says)
-
-
 def test_what_it_leaves_running_ends_with_the_trials(folder: Folder, tmp_path: Path) -> None:
+    """A process that hides from its parents, and another that forks without end."""
     alive = tmp_path / "alive"
-    daemon = f"""
+    left = f"""
 import os, time
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         with open({str(alive)!r}, "a") as file:
             file.write(f"{{os.getpid()}}\\n")
-        time.sleep(1000)
+        while True:
+            try:
+                if os.fork() == 0:
+                    os.setsid()
+            except OSError:
+                time.sleep(1)
     os._exit(0)
 """
-    with_source(folder, daemon)
-    verify(folder.path, 1, HERE)
+    with_source(folder, left)
+    assert verify(folder.path, 1, HERE)[0].badge == "reproduced"
     pids = alive.read_text().split()
     assert len(pids) == 2
     assert not any(Path("/proc", pid).exists() for pid in pids)
-
-
-def test_a_file_named_like_a_library_is_not_taken_for_it(folder: Folder) -> None:
-    """Where modules are looked for, nothing of the contributor's lies."""
-    folder.manifest(lambda m: m.update(weighter="json.py:Mine"))
-    folder.records(lambda rs: [r["trial"].update(weighter="json.py:Mine") for r in rs])
-    folder.rekey()
-    assert verify(folder.path, 1, HERE)[0].badge == "reproduced"
-
-
-def test_a_trial_that_takes_all_memory_is_stopped(folder: Folder) -> None:
-    with_source(folder, "", "torch.zeros(10**10).fill_(1)")
-    refused(folder, "could not be trained again: .*memory")
+    assert not [place for place in Path("/proc").glob("[0-9]*") if place.stat().st_uid >= 2**30]
 
 
 def test_a_submission_that_lies_where_trainings_read_is_not_trained(folder: Folder) -> None:
@@ -204,35 +284,27 @@ def test_what_another_machine_made_is_said_to_be(folder: Folder) -> None:
     folder.records(lambda rs: [r["provenance"].update(machine="another") for r in rs])
     with pytest.raises(SubmissionError, match=r"made on another machine .* takes --rerun 6"):
         verify(folder.path, 1, HERE)
+
+
+def test_what_another_machine_finds_less_of_is_taken_off_the_row(folder: Folder) -> None:
+    """A test example more than comes out, in both trials."""
+    folder.put_right(1)
+    folder.records(lambda rs: [r["provenance"].update(machine="another") for r in rs])
     found = verify(folder.path, 2, HERE)[0].reproduction
     assert found is not None
-    assert (found.same_machine, found.difference) == (False, 0)
-    assert "trained again on another machine, claims lie +0.000 +- " in in_words(found)
-
-
-@pytest.mark.parametrize("name", ["weights", "select_curve"])
-def test_a_lie_about_weights_or_curves_is_found(folder: Folder, name: str) -> None:
-    def lie(training: dict[str, Any]) -> object:
-        curve = [[step, 1.0] for step, _ in training["select_curve"]]
-        weights = {**training["weights"], "auroc": 1.0}
-        return training.update({name: {"weights": weights, "select_curve": curve}[name]})
-
-    folder.records(lambda records: [lie(record["training"]) for record in records])
-    refused(folder, f"the record says another {name} than training again gives")
-
-
-def test_costs_on_the_board_are_the_verifiers(folder: Folder) -> None:
-    reproduction = verify(folder.path, 1, HERE)[0].reproduction
-    assert reproduction is not None
-    shown = published(folder.path.parent)
-    assert list(shown.costs) == reproduction.costs
-    assert len(shown.costs) == 1
-    said = shown.notes["mine.py:Mine"]
-    assert said.startswith(
-        "1 of 2 trials trained again on a machine and versions like its own, all"
-    )
-    assert "by how many are altered: 1: 0." in said
-    assert said.endswith("costs are the verifier's")
+    assert not found.same_machine
+    assert found.difference > 0
+    assert f"on another machine, claims lie {found.difference:+.3f} +- " in in_words(found)
+    for told, shown in zip(
+        read(folder.path).records, published(folder.path.parent).records, strict=True
+    ):
+        assert told.training is not None
+        assert shown.training is not None
+        again = next(one.again for one in found.reruns if one.seed == told.trial.seed)
+        more = (found.difference - found.error) * LIKELY_GAP
+        assert shown.training.accuracy == pytest.approx(again - more)
+        assert again < told.training.accuracy
+        assert shown.training.selected_accuracy == told.training.selected_accuracy
 
 
 def test_what_nobody_trained_again_is_not_shown(folder: Folder) -> None:

@@ -28,7 +28,7 @@ def anchors(runs: str, out: Path) -> None:
 
     records, damaged = Store(runs).records()
     if damaged:
-        raise RecordError(f"anchors are made from whole records only; damaged: {damaged[0]}")
+        raise RecordError(f"anchors are made where every record can be read: {damaged[0]}")
     text, refused = freeze(records)
     for line in refused:
         say(line, err=True)

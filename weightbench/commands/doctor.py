@@ -61,7 +61,7 @@ def _of_other_data(records: Sequence[Record]) -> Iterator[str]:
     from weightbench.evaluation.data_today import data_today
 
     today = data_today(record.trial.task for record in records)
-    made = [(r.trial.task, r.training.checksums["data"]) for r in records if r.training]
-    others = Counter(task for task, data in made if today.get(task, data) != data)
+    made = [(r.trial.task, r.training.checksums.get("data")) for r in records if r.training]
+    others = Counter(task for task, data in made if data and today.get(task, data) != data)
     for task, number in sorted(others.items()):
         yield f"other data: {number} records of {task} were made with other data than today's"

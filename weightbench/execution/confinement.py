@@ -19,10 +19,17 @@ from typing import Any
 from weightbench.errors import ExecutorError
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, on every processor
-_DEATH_OF_PARENT, _DROP_BOUND, _CHILD_SUBREAPER, _NO_NEW_PRIVILEGES = 1, 24, 36, 38  # of prctl
+_DEATH_OF_PARENT, _KEEP_CAPABILITIES, _DROP_BOUND, _CHILD_SUBREAPER, _NO_NEW_PRIVILEGES = (
+    1,
+    8,
+    24,
+    36,
+    38,
+)  # of prctl
 _NEW_MOUNTS, _NEW_USER, _NEW_NETWORK = 0x0002_0000, 0x1000_0000, 0x4000_0000
 _PRIVATE = 0x4000 | 0x4_0000  # a mount that is nobody else's, with all below it
 _CAPABILITIES = 64
+_STRANGERS = 2**30  # from here on, users that nobody is
 _V3 = 0x2008_0522  # of the header of capset
 
 # Rights over files, by the version of Landlock that brought the last of them.
@@ -115,6 +122,37 @@ def hide(folders: Iterable[Path]) -> bool:
     return not any(done)
 
 
+def bound_processes(most: int) -> None:
+    """Let this process and all that it starts have so many processes and threads; for good.
+
+    The system counts them by user, and never root's. So root becomes :func:`stranger_of` this
+    process, who still opens what root's files let their owner open, and whom :func:`end_all_of`
+    ends. Anybody else stays who they are, and may have ``most`` beyond what they have by now.
+    """
+    import resource
+
+    if os.geteuid() != 0 or not _become(stranger_of(os.getpid())):
+        most += _tasks_of(os.getuid())
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
+def stranger_of(pid: int) -> int:
+    """The user that process ``pid`` of root becomes in :func:`bound_processes`."""
+    return _STRANGERS + pid
+
+
+def end_all_of(user: int) -> None:
+    """End every process of ``user`` at once, which none of them can outrun by forking; as root."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setresuid(user, user, user)
+            os.kill(-1, signal.SIGKILL)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+
+
 def adopt_orphans() -> None:
     """Have what descendants leave behind become children of this process, which can end them."""
     _called(_LIBC.prctl(_CHILD_SUBREAPER, 1, 0, 0, 0))
@@ -123,6 +161,32 @@ def adopt_orphans() -> None:
 def end_with_parent() -> None:
     """Have the system kill this process when the one that started it ends."""
     _called(_LIBC.prctl(_DEATH_OF_PARENT, signal.SIGKILL, 0, 0, 0))
+
+
+def _become(user: int) -> bool:
+    """Another user for all but the files, for which this stays the one it is."""
+    owner = os.geteuid()
+    _LIBC.prctl(_KEEP_CAPABILITIES, 1, 0, 0, 0)
+    try:
+        os.setresuid(user, user, user)
+    except OSError:
+        return False  # there are few users in this container
+    header, sets = (ctypes.c_uint32 * 2)(_V3, 0), (ctypes.c_uint32 * 6)()
+    _called(_LIBC.capget(ctypes.byref(header), ctypes.byref(sets)))
+    sets[0], sets[3] = sets[1], sets[4]  # those permitted take effect again, to be dropped later
+    _called(_LIBC.capset(ctypes.byref(header), ctypes.byref(sets)))
+    _LIBC.setfsuid(owner)
+    return True
+
+
+def _tasks_of(user: int) -> int:
+    """Processes and threads of ``user``, as far as this one can see."""
+    count = 0
+    for place in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if place.name.isdigit() and place.stat().st_uid == user:
+                count += len(os.listdir(place / "task"))  # noqa: PTH208
+    return count
 
 
 def _version() -> int:

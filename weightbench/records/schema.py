@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import from_json, to_json
 
 from weightbench._version import ENGINE
-from weightbench.errors import RecordError
+from weightbench.errors import NewerRecord, RecordError
 from weightbench.records.schemas import SCHEMA, as_it_was, upgraded
 from weightbench.records.strict import StrictModel, first_mistake
 from weightbench.registry.tracks import Track
@@ -26,7 +26,10 @@ Text = Annotated[str, Field(max_length=2000)]
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 Time = Annotated[
     str,
-    Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d:\d\d|Z)$", max_length=40),
+    Field(
+        pattern=r"^D{4}-DD-DDTDD:DD:DD(\.D{1,6})?([+-]DD:DD|Z)$".replace("D", "[0-9]"),
+        max_length=40,
+    ),
 ]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
 BYTES, VALUES = 2**22, 600_000  # of a file of a record
@@ -219,7 +222,8 @@ def read_record(text: str | bytes) -> Record:
     """The record written in ``text``, JSON.
 
     Raises:
-        NewerRecord: a newer version of weightbench wrote it.
+        NewerRecord: a newer version of weightbench wrote it: in another schema, or with fields that
+            are not known here and a checksum that holds.
         RecordError: it is none; one line says what is wrong first.
     """
     return _read(Record, text)
@@ -244,10 +248,17 @@ def _read(model: type[M], text: str | bytes) -> M:
     try:
         fields = from_json(encoded, allow_inf_nan=False)
         seal = fields.pop("sha256", None) if isinstance(fields, dict) else None
-        content = model.model_validate_json(to_json(upgraded(fields)))
-        if seal != _seal(fields):
+        today = upgraded(fields)
+        whole = seal == _seal(fields)
+        content = model.model_validate_json(to_json(today))
+        if not whole:
             raise RecordError("sha256: not the checksum of what the file holds")
     except ValidationError as error:
+        mistakes = {one["type"] for one in error.errors(include_url=False, include_input=False)}
+        if mistakes == {"extra_forbidden"} and whole:
+            raise NewerRecord(
+                f"made by a newer version of weightbench: {first_mistake(error)}"
+            ) from None
         raise RecordError(first_mistake(error)) from None
     except ValueError as error:
         raise RecordError(f"the file: {error}") from None

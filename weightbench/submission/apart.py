@@ -7,6 +7,7 @@ asks; it leaves its result as data in a folder of its own, and ends with all tha
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -20,13 +21,22 @@ from typing import NoReturn
 
 import weightbench
 from weightbench.errors import WeightbenchError
-from weightbench.execution.confinement import adopt_orphans, confine, end_with_parent, hide
+from weightbench.execution.confinement import (
+    adopt_orphans,
+    bound_processes,
+    confine,
+    end_all_of,
+    end_with_parent,
+    hide,
+    stranger_of,
+)
 from weightbench.records.schema import Trial
 from weightbench.records.strict import StrictModel
 
 RESULT, PREDICTIONS = "result.json", "predictions.npz"
 _PAUSE = 0.02  # seconds between two looks at the processes
 _LARGEST = 2**28  # bytes of one file
+_PROCESSES = 64  # and threads that a job may have at once, beside those it computes with
 _SYSTEM = (
     "/usr", "/lib", "/lib64", "/bin", "/sys", "/etc/ld.so.cache", "/etc/localtime", "/etc/passwd",
     "/etc/group", "/etc/nsswitch.conf", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat",
@@ -151,6 +161,8 @@ class _Keeper:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 job, _ = self._running.pop(pid)
+                if os.geteuid() == 0:
+                    end_all_of(stranger_of(pid))
                 self._say(job, os.waitstatus_to_exitcode(status), pid in late)
         self._end_orphans()
 
@@ -232,6 +244,9 @@ def _settle(job: Job, memory: int) -> None:
     torch.set_num_threads(job.threads)
     os.environ.update(HOME=job.folder, TMPDIR=job.folder)
     tempfile.tempdir = job.folder
+    with contextlib.suppress(OSError):  # should all of them take the memory, they are ended first
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    bound_processes(_PROCESSES + 2 * job.threads)
 
 
 def _do(job: Job) -> None:

@@ -29,11 +29,12 @@ from weightbench.submission.manifest import (
     Claim,
     FileSpec,
     Manifest,
+    Said,
     Slug,
     sha256,
 )
 from weightbench.submission.reading import read
-from weightbench.submission.safe import model_of, refuse
+from weightbench.submission.safe import json_of, model_of, refuse
 from weightbench.training.weighter import make_weighter, spec_of
 
 
@@ -60,6 +61,8 @@ def bundle(weighter: str, store: Store, about: About, suite: str, out: Path) -> 
     """
     if not _is_a(Slug, about.name):
         refuse(f"--name {about.name[:80]!r}: use lower-case words joined by hyphens")
+    said = json.dumps(dataclasses.asdict(about)).encode()
+    model_of(Said, json_of(said, MANIFEST), MANIFEST)
     spec = _spec(weighter)
     folder = out.absolute() / about.name
     if os.path.lexists(folder):
@@ -109,8 +112,8 @@ def _is_a(kind: Any, text: str) -> bool:
 def _records(spec: str, store: Store, suite: str) -> list[Record]:
     """Every trial of the suite, made with the weighter and the tasks as they are now."""
     found, damaged = store.records()
-    if damaged:
-        refuse(f"damaged: {damaged[0]}; run weightbench evaluate again")
+    if broken := [damage for damage in damaged if not damage.newer]:
+        refuse(f"damaged: {broken[0]}; run weightbench evaluate again")
     wanted = SUITES.get(suite)
     by_key = {record.trial.key: record for record in found}
     best: list[Trial] = []

@@ -6,14 +6,16 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from weightbench.records.schema import Provenance, Record, Training
 from weightbench.records.store import Predictions
+from weightbench.submission.lowering import deviation
 from weightbench.submission.safe import refuse
 
-UPWARD, _BOTH = 0.025, 0.01  # how often honest claims are refused elsewhere, for each quantity
-DEVIATION, _OF_OTHERS = 0.12, 0.05  # of a trial; docs/submit.md says what was measured
+# How often honest claims are refused elsewhere, for each quantity; .01 for all of them at most.
+UPWARD, _BOTH = 0.0025, 0.00125
+DEVIATION, _OF_OTHERS = 0.15, 0.05  # of a trial; docs/submit.md says what was measured
+BEYOND = 4 * DEVIATION  # of skill, that no trial claims too much by rounding
 LEAST = 6  # trials to train again on another machine, where differences are judged by their spread
 
 # What no machine moves; the times of phases and the bytes of a GPU are shown nowhere.
@@ -60,6 +62,16 @@ class Pair:
     def difference(self) -> float:
         """By how much more skill was claimed than came out."""
         return (self.training.accuracy - self.again.accuracy) / self.gap
+
+    @property
+    def difference_of_selected(self) -> float:
+        """Likewise of the selected network."""
+        return (self.training.selected_accuracy - self.again.selected_accuracy) / self.gap
+
+    @property
+    def least(self) -> float:
+        """One test example's worth of skill."""
+        return 1 / (max(self.training.sizes["test"], 1) * self.gap)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,21 +143,25 @@ def refuse_any_difference(pair: Pair) -> None:
             refuse(f"{pair.where}: the record says another {name} than training again gives")
 
 
-def refuse_a_trend(pairs: Sequence[Pair]) -> Difference:
+def refuse_a_trend(pairs: Sequence[Pair]) -> None:
     """Elsewhere rounding differs, as often up as down: claims may not lie above on average.
 
     The mean signed difference over reruns is held against its own standard error: of accuracies, in
-    skill, to one side, for nobody gains by claiming too little; of weights and curves to both.
-
-    Returns:
-        The mean signed difference in skill.
+    skill, to one side, for nobody gains by claiming too little; of weights and curves to both. What
+    is within it is no reason to refuse; :mod:`weightbench.submission.lowering` takes it off.
 
     Raises:
         SubmissionError: claims lie elsewhere than what came out, beyond chance.
     """
+    for pair in pairs:
+        if max(pair.difference, pair.difference_of_selected) > BEYOND:
+            refuse(
+                f"{pair.where}: the record claims more than {BEYOND:g} of skill beyond what came "
+                "out: more than rounding on another machine does"
+            )
     for name, (quantity, most, sides) in _QUANTITIES.items():
         values = [
-            (one - other, _least(pair))
+            (one - other, pair.least)
             for pair in pairs
             if (one := quantity(pair.training, pair.gap)) is not None
             and (other := quantity(pair.again, pair.gap)) is not None
@@ -159,7 +175,6 @@ def refuse_a_trend(pairs: Sequence[Pair]) -> Difference:
                 f"{found.mean:+.4f} on average, with a standard error of {found.error:.4f}: more "
                 "than rounding on another machine does"
             )
-    return _difference([(pair.difference, _least(pair)) for pair in pairs], DEVIATION)
 
 
 def _difference(values: Sequence[tuple[float, float]], most: float) -> Difference:
@@ -167,24 +182,9 @@ def _difference(values: Sequence[tuple[float, float]], most: float) -> Differenc
 
     Nor is one above ``most``: who alters a few trials by much would widen the error as well.
     """
-    differences, least = zip(*values, strict=True)
-    error = standard_error(np.array(differences)[None], float(np.mean(least)), most)
-    return Difference(float(np.mean(differences)), float(error[0]))
-
-
-def standard_error(
-    differences: NDArray[np.float64], least: float, most: float
-) -> NDArray[np.float64]:
-    """Of means over the last axis, from a deviation between ``least`` and ``most``."""
-    n = differences.shape[-1]
-    spread = differences.std(axis=-1, ddof=1) if n > 1 else np.full(len(differences), most)
-    error: NDArray[np.float64] = np.clip(spread, least, max(least, most)) / np.sqrt(n)
-    return error
-
-
-def _least(pair: Pair) -> float:
-    """One test example's worth of skill."""
-    return 1 / (max(pair.training.sizes["test"], 1) * pair.gap)
+    differences, least = map(np.array, zip(*values, strict=True))
+    spread = float(deviation(differences, float(least.mean()), most))
+    return Difference(float(differences.mean()), spread / len(values) ** 0.5)
 
 
 def _facts(training: Training) -> Mapping[str, object]:

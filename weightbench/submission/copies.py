@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from weightbench import leaderboard
 from weightbench.errors import DataUnavailable, RecordError, StoreError, SubmissionError
 from weightbench.records.schema import Record
 from weightbench.records.store import Store
@@ -105,11 +106,17 @@ def neighbours(folder: Path) -> tuple[list[Other], list[str]]:
 
 
 def own_records(folder: Path) -> list[Record]:
-    """The board's own records, which nobody submitted; none where there is no board."""
-    try:
-        return Store(folder.absolute().parent.parent).records()[0]
-    except StoreError:
-        return []
+    """The board's own records, which nobody submitted.
+
+    Where there is no board, those of the published one, as far as they came with weightbench.
+    """
+    for board in (folder.absolute().parent.parent, *map(Path, leaderboard.__path__)):
+        try:
+            if found := Store(board).records()[0]:
+                return found
+        except StoreError:
+            continue
+    return []
 
 
 def _beside(here: Path) -> Iterator[Path]:

@@ -57,19 +57,14 @@ class Claim(StrictModel):
     data: Hex
 
 
-class Manifest(StrictModel):
-    """What is submitted, by whom, and the checksums that hold the folder together.
+class Said(StrictModel):
+    """What a contributor says of a submission.
 
     Attributes:
         name: of the submission and of its folder.
         contact: an address.
         paper: where the method is described.
         code: where its code lives.
-        weighter: its spec, a class of one file; the row on the board.
-        source: checksum of its source files, as in every record.
-        suite: what was run.
-        tasks: the suite's, with the versions that were trained on.
-        files: sha256 of the other files of the folder.
     """
 
     schema_version: Literal[1] = 1
@@ -77,6 +72,19 @@ class Manifest(StrictModel):
     contact: Line
     paper: Url
     code: Url
+
+
+class Manifest(Said):
+    """What is submitted, by whom, and the checksums that hold the folder together.
+
+    Attributes:
+        weighter: its spec, a class of one file; the row on the board.
+        source: checksum of its source files, as in every record.
+        suite: what was run.
+        tasks: the suite's, with the versions that were trained on.
+        files: sha256 of the other files of the folder.
+    """
+
     weighter: FileSpec
     source: Hex
     suite: Slug
@@ -102,6 +110,18 @@ class Rerun(StrictModel):
     identical: bool
 
 
+class Lowered(StrictModel):
+    """What is taken off every accuracy of a task, for claims lie so far above what came out.
+
+    Attributes:
+        last: off that of the network after the last step.
+        selected: off that of the selected one.
+    """
+
+    last: float
+    selected: float
+
+
 class Reproduction(StrictModel):
     """What training again showed.
 
@@ -112,6 +132,7 @@ class Reproduction(StrictModel):
         trials: out of how many.
         difference: in skill, by how much claims lie above what came out, on average.
         error: standard error of that.
+        lowered: by task, what a board takes off; empty where all came out the same.
         caught: by a number of altered trials, the least chance that the draw has one of them.
         costs: measured by the verifier.
     """
@@ -121,6 +142,7 @@ class Reproduction(StrictModel):
     trials: Count
     difference: float
     error: float
+    lowered: Annotated[dict[Name, Lowered], Field(max_length=200)]
     caught: dict[int, Share]
     costs: list[Cost]
 
@@ -138,7 +160,7 @@ class Evidence(StrictModel):
         checked: when, ISO 8601, UTC.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     submission: Hex
     badge: Badge
     notes: list[str]

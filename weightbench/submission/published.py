@@ -84,7 +84,7 @@ def published(folder: Path, least: Badge = "self-reported") -> Published:
             badges[weighter] = badge
             texts[weighter] = _author_text(submission, badge)
             notes[weighter] = in_words(found)
-            records += submission.records if found else map(_scored_alone, submission.records)
+            records += [_shown(record, found) for record in submission.records]
             costs += found.costs if found else submission.costs
     return Published(tuple(records), tuple(costs), badges, texts, notes, tuple(damaged))
 
@@ -98,7 +98,8 @@ def in_words(found: Reproduction | None) -> str:
         showed = "all identical"
     else:
         showed = (
-            f"claims lie {found.difference:+.3f} +- {found.error:.3f} of skill from what came out"
+            f"claims lie {found.difference:+.3f} +- {found.error:.3f} of skill from what came out, "
+            "which is taken off on each task, and what is above the error once more"
         )
     chances = ", ".join(f"{n}: {chance:.2f}" for n, chance in sorted(found.caught.items()))
     return (
@@ -108,14 +109,20 @@ def in_words(found: Reproduction | None) -> str:
     )
 
 
-def _scored_alone(record: Record) -> Record:
-    """Without what only training again can confirm."""
-    if record.training is None:
+def _shown(record: Record, found: Reproduction | None) -> Record:
+    """Without what only training again can confirm, or without what that took off."""
+    training = record.training
+    if training is None:
         return record
-    training = record.training.model_copy(
-        update={"weights": None, "select_curve": [], "phases": {}}
-    )
-    return record.model_copy(update={"training": training})
+    changes: dict[str, object] = {}
+    if found is None:
+        changes = {"weights": None, "select_curve": [], "phases": {}}
+    elif off := found.lowered.get(record.trial.task):
+        changes = {
+            "accuracy": min(max(training.accuracy - off.last, 0.0), 1.0),
+            "selected_accuracy": min(max(training.selected_accuracy - off.selected, 0.0), 1.0),
+        }
+    return record.model_copy(update={"training": training.model_copy(update=changes)})
 
 
 def _author_text(submission: Submission, badge: Badge) -> AuthorText:

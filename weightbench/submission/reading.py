@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from weightbench.errors import RecordError
-from weightbench.records.schema import Cost, Record, Training, Trial, read_cost, read_record
+from weightbench.records.schema import Cost, Record, Training, read_cost, read_record
 from weightbench.records.store import Predictions, checksum
 from weightbench.submission.manifest import (
     LIMITS,
@@ -28,6 +28,7 @@ from weightbench.submission.safe import (
     json_of,
     model_of,
     refuse,
+    refuse_newer,
     text_of,
 )
 from weightbench.texts import plain
@@ -108,6 +109,7 @@ def _check_source(content: bytes) -> None:
 
 
 def _records(fields: dict[str, Any]) -> tuple[tuple[Record, ...], tuple[Cost, ...]]:
+    refuse_newer(fields, 1, RECORDS)
     if set(fields) != {"schema_version", "records", "costs"} or fields["schema_version"] != 1:
         refuse(f"{RECORDS} holds schema_version 1, records and costs, and nothing else")
     for name in ("records", "costs"):
@@ -144,14 +146,10 @@ def _check_belonging(manifest: Manifest, made: Sequence[Record | Cost]) -> None:
         refuse_the_impossible(one, where)
     if len({one.provenance.packages["weightbench"] for one in made}) > 1:
         refuse("made with more than one version of weightbench; run all trials with one")
-    if len({_made_with(one.trial) for one in made}) > 1:
-        refuse(f"{RECORDS}: made with more than one version of weightbench, or on two devices")
+    if len({(one.trial.device, one.trial.privileged) for one in made}) > 1:
+        refuse(f"{RECORDS}: made on two devices, or privileged at one time and not at another")
     if len({one.provenance.commit for one in made}) > 1:
         refuse(f"{RECORDS}: made at more than one commit; run all trials with one")
-
-
-def _made_with(trial: Trial) -> tuple[int, str, bool]:
-    return trial.engine, trial.device, trial.privileged
 
 
 def _check_record(manifest: Manifest, record: Record) -> None:

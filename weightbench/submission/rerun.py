@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weightbench.data.cache import data_folder
 from weightbench.errors import RecordError
@@ -24,8 +25,8 @@ from weightbench.scoring import published_anchors
 from weightbench.spec import parse_spec
 from weightbench.submission.apart import PREDICTIONS, RESULT, Ended, Job, Order, readable
 from weightbench.submission.comparing import (
+    DEVIATION,
     LEAST,
-    Difference,
     Pair,
     is_same_machine,
     refuse_a_trend,
@@ -33,11 +34,12 @@ from weightbench.submission.comparing import (
     refuse_other_facts,
 )
 from weightbench.submission.draw import Claims
-from weightbench.submission.manifest import LIMITS, Reproduction, Rerun
+from weightbench.submission.lowering import Lowering, lowering
+from weightbench.submission.manifest import LIMITS, Lowered, Reproduction, Rerun
 from weightbench.submission.reading import Submission
 from weightbench.submission.safe import arrays_of, content_of, refuse
 
-LIKELY_GAP = 0.1  # between the anchors of a task that has none
+LIKELY_GAP, LIKELY_LUCK = 0.1, 0.2  # of a task that has no anchors
 _ALTERED = (1, 6, 12, 24)  # how many altered trials the chance of being caught is told for
 _START = 300.0  # seconds that libraries may take to load
 
@@ -76,15 +78,17 @@ def train_again(
     if not same and k < min(LEAST, len(trained)):
         refuse(f"made on another machine or with other versions: that takes --rerun {LEAST}")
     claims = claims_of(trained, board)
-    drawn = [trained[i] for i in np.flatnonzero(claims.draw(k)[0])]
-    pairs, costs = _run(submission, folder, drawn, limits)
-    found = _compared(pairs, same)
+    drawn = np.flatnonzero(claims.draw(k)[0])
+    pairs, costs = _run(submission, folder, [trained[i] for i in drawn], limits)
+    _compare(pairs, same)
+    found = {} if same else _found(pairs, drawn, claims, k)
     return Reproduction(
         same_machine=same,
         reruns=[_rerun(pair) for pair in pairs],
         trials=len(submission.records),
-        difference=found.mean,
-        error=found.error,
+        difference=0.0 if same else float(found["last"].mean[0]),
+        error=0.0 if same else float(found["last"].error[0]),
+        lowered={} if same else _lowered(found, tasks_of(trained)),
         caught={n: claims.caught(k, n) for n in _ALTERED if n <= len(trained)},
         costs=costs,
     )
@@ -97,13 +101,28 @@ def claims_of(records: Sequence[Record], board: Iterable[Record] = ()) -> Claims
         if other.training:
             trial = (other.trial.task, other.trial.seed)
             others.setdefault(trial, []).append(other.training.accuracy)
-    tasks = sorted({record.trial.task for record in records})
+    tasks = tasks_of(records)
     skill = [
         (_accuracy(r) - np.mean(others.get((r.trial.task, r.trial.seed), [0.0])))
         / gap_of(r.trial.task)
         for r in records
     ]
-    return Claims(np.array([tasks.index(r.trial.task) for r in records]), np.array(skill))
+    return Claims(
+        np.array([tasks.index(r.trial.task) for r in records]),
+        np.array(skill),
+        np.array([luck_of(r.trial.task) for r in records]),
+    )
+
+
+def tasks_of(records: Iterable[Record]) -> list[str]:
+    """Every task once, in the order that claims number them."""
+    return sorted({record.trial.task for record in records})
+
+
+def luck_of(task: str) -> float:
+    """How far skill deviates from seed to seed, as the anchors' own trials do."""
+    anchor = published_anchors().get(task)
+    return anchor.error * math.sqrt(anchor.seeds) / anchor.gap if anchor else LIKELY_LUCK
 
 
 def gap_of(task: str) -> float:
@@ -116,12 +135,39 @@ def _accuracy(record: Record) -> float:
     return record.training.accuracy if record.training else 0.0
 
 
-def _compared(pairs: Sequence[Pair], same: bool) -> Difference:
+def _compare(pairs: Sequence[Pair], same: bool) -> None:
     for pair in pairs:
         refuse_other_facts(pair)
         if same:
             refuse_any_difference(pair)
-    return Difference(0.0, 0.0) if same else refuse_a_trend(pairs)
+    if not same:
+        refuse_a_trend(pairs)
+
+
+def _found(
+    pairs: Sequence[Pair], drawn: NDArray[np.int64], claims: Claims, k: int
+) -> dict[str, Lowering]:
+    """By how much claims lie above what came out, of the last network and the selected one."""
+    by_pair = {
+        "last": [pair.difference for pair in pairs],
+        "selected": [pair.difference_of_selected for pair in pairs],
+    }
+    least, found = float(np.mean([pair.least for pair in pairs])), {}
+    for name, differences in by_pair.items():
+        whole = np.full((1, len(claims.task)), np.nan)
+        whole[0, drawn] = differences
+        found[name] = lowering(whole, claims.chance(k), claims.task, least, DEVIATION)
+    return found
+
+
+def _lowered(found: dict[str, Lowering], tasks: Sequence[str]) -> dict[str, Lowered]:
+    return {
+        task: Lowered(
+            last=float(found["last"].by_task[0, i]) * gap_of(task),
+            selected=float(found["selected"].by_task[0, i]) * gap_of(task),
+        )
+        for i, task in enumerate(tasks)
+    }
 
 
 def _rerun(pair: Pair) -> Rerun:
@@ -197,11 +243,15 @@ def _carry_out(order: Order) -> dict[str, str]:
     environment |= {"OMP_NUM_THREADS": "1", "WEIGHTBENCH_DATA": str(data_folder().resolve())}
     with tempfile.TemporaryDirectory(prefix="weightbench-") as empty:
         # Its folder is where Python looks for modules first, so nothing may lie there.
-        done = subprocess.run(
-            [sys.executable, "-m", "weightbench.submission.apart"],
-            input=order.model_dump_json(), cwd=empty, env=environment, text=True, errors="replace",
-            capture_output=True, check=False, timeout=_START + rounds * order.seconds,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "weightbench.submission.apart"],
+                input=order.model_dump_json(), cwd=empty, env=environment, text=True,
+                errors="replace", capture_output=True, check=False,
+                timeout=_START + rounds * order.seconds,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            refuse("trials could not be trained again: something they left running does not end")
     ended = [Ended.model_validate_json(line) for line in done.stdout.splitlines()]
     if len(ended) < len(order.jobs):
         said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]

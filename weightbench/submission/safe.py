@@ -137,10 +137,21 @@ def check_plain(text: str, what: str) -> None:
 
 def model_of(kind: type[M], fields: Mapping[str, Any], what: str) -> M:
     """``fields`` as a model; the first mistake is named."""
+    refuse_newer(fields, kind.model_fields["schema_version"].default, what)
     try:
         return kind.model_validate_json(json.dumps(fields))
     except ValidationError as error:
         refuse(f"{what}: {first_mistake(error)}")
+
+
+def refuse_newer(fields: Mapping[str, Any], known: int, what: str) -> None:
+    """Refuse a file whose ``schema_version`` is beyond the one ``known`` here."""
+    version = fields.get("schema_version", known)
+    if type(version) is int and version > known:
+        refuse(
+            f"{what}: schema_version: Input should be {known}; {version} was made by a newer "
+            "version of weightbench"
+        )
 
 
 def arrays_of(content: bytes, longest: Mapping[str, int]) -> dict[str, NDArray[np.int64]]:
