@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import weightbench as wb
 from weightbench.data.corruption import Corrupted, describe
@@ -91,3 +91,14 @@ def trained(task: wb.Task, weighter: str, seed: int = 0) -> wb.Trainer:
     run = wb.start(task, seed, weighter=wb.make_weighter(weighter))
     run.train()
     return run
+
+
+def of_outputs(batch: wb.Batch, logits: Tensor, labels: Tensor, at: float = 0.0) -> Imagined:
+    """The first examples of ``batch``, for which the network is to have said ``logits``.
+
+    Losses are the run's own, in the precision of ``logits``, (n, K) with or without a graph.
+    """
+    n = len(labels)
+    made = Imagined(batch.run, batch.index[:n], batch.inputs[:n], labels)
+    made.at, made._logits = at, logits
+    return made

@@ -12,6 +12,7 @@ from tests.shell import TINY
 from tests.submission.made import Folder, train
 from weightbench.errors import SubmissionError
 from weightbench.records.store import Store
+from weightbench.registry import WEIGHTERS
 from weightbench.submission.copies import ALIKE, Other, neighbours, recorded, refuse_copies
 from weightbench.submission.reading import Submission, read
 from weightbench.submission.sources import built_in_codes, code_of_file
@@ -155,12 +156,11 @@ def test_a_source_that_cannot_be_read_is_nobodys_copy() -> None:
 
 def test_every_built_in_is_known_and_no_two_methods_are_copies() -> None:
     codes = dict(built_in_codes())
-    families = ("l2rw", "reed")  # one class with several presets
     assert {"l2rw", "uniform", "oracle", "mentornet", "self-paced"} <= codes.keys()
     for name, code in codes.items():
         alike = {other for other, theirs in codes.items() if code.is_copy_of(theirs)}
-        family = next((f for f in families if name.startswith(f)), name)
-        assert all(other.startswith(family) for other in alike)
+        presets = {other for other in codes if WEIGHTERS.get(other).cls is WEIGHTERS.get(name).cls}
+        assert alike == presets
 
 
 def test_a_built_in_under_another_name_is_refused(submission: Submission) -> None:
