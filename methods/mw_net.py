@@ -13,7 +13,7 @@ class MWNet(wb.Weighter):
 
     Each step takes the hold-out's gradient g after a virtual step with these weights and moves V
     along ``-(alpha / n) sum_i <g, gradient of loss i> V(loss i)``, which is exact as the losses are
-    held fixed in V. Shu, Xie, Yi, Zhao, Zhou, Xu & Meng, NeurIPS 2019, equations 4 to 6; alpha is
+    held fixed in V. Shu, Xie, Yi, Zhao, Zhou, Xu & Meng, NeurIPS 2019, Algorithm 1; alpha is
     the rate of the step; V's own Adam at 1e-3 with decay 1e-4 and the division by n are those of
     their code for label noise. (That for long tails divides by the sum, differentiates V's input
     and has SGD at 1e-5.) V begins near 1/2, that is, at half of everybody's rate, and may learn a
