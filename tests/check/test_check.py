@@ -18,7 +18,14 @@ from weightbench.registry import TASKS, WEIGHTERS
 pytest_plugins = ["pytester"]
 
 ALONE = {"Hangs": "ends", "TakesTheInterpreterAlong": "survives"}  # the process goes with them
-WRAPPED = ["uniform+es", "uniform+ft", "uniform+select", "s-model+conf", "l2rw+es+ft"]
+WRAPPED = [
+    "uniform+es",
+    "uniform+ft",
+    "uniform+select",
+    "uniform+llr",
+    "s-model+conf",
+    "l2rw+es+ft",
+]
 
 
 def test_every_rule_has_a_plugin_that_breaks_it() -> None:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from weightbench.methods.glc import GLC, mean_of_classes
+from weightbench.methods.last_layer import retrained
 from weightbench.methods.rho import Rho
 
 import weightbench as wb
@@ -129,3 +130,72 @@ def test_irreducible_losses_are_of_a_network_that_saw_the_hold_out_alone(tiny: w
 def test_rho_looks_at_ten_examples_for_each_it_trains_on() -> None:
     run = trained(wb.make_task("digits-uniform-flip-v0[steps=20]"), "rho")
     assert run.step_work == pytest.approx(1 + 10 / 3, rel=0.02)
+
+
+# ---- last-layer retraining -----------------------------------------------------------------------
+
+
+def normed(data: wb.DataSet) -> nn.Module:
+    """With batch norm, whose buffers are to stay."""
+    return nn.Sequential(nn.Linear(2, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_nothing_but_the_last_layer_moves(tiny: wb.Task, bias: bool) -> None:
+    def network(data: wb.DataSet) -> nn.Module:
+        layers = list(normed(data).children())
+        return nn.Sequential(*layers[:-1], nn.Linear(16, 3, bias=bias))
+
+    task = dataclasses.replace(tiny, model=network)
+    before = trained(task, "uniform").finish().state_dict()
+    run = trained(task, "uniform+llr")
+    after = run.finish().state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {name for name in before if name.startswith("3.")}
+    last = run.model.state_dict()
+    assert all(torch.equal(before[name], last[name]) for name in before), "trained in a copy"
+    assert run.track == "B"
+    assert run.step_work == 1
+    assert 0 < run.side_work < 10, "in plain steps of a tiny network"
+
+
+def problem() -> tuple[list[Tensor], Tensor, Tensor]:
+    """A layer, (12, 5) features and 3 labels, all in float64."""
+    start = [torch.randn(3, 5, generator=draws(1)), torch.randn(3, generator=draws(2))]
+    features = torch.randn(12, 5, generator=draws(3))
+    return [value.double() for value in start], features.double(), torch.arange(12) % 3
+
+
+def test_it_ends_where_the_gradient_is_zero() -> None:
+    start, features, labels = problem()
+    weights = [w.requires_grad_() for w in retrained(start, features, labels, 0.01)]
+    loss = F.cross_entropy(F.linear(features, *weights), labels)
+    away = sum((w - was).square().sum() for w, was in zip(weights, start, strict=True))
+    for slope in torch.autograd.grad(loss + 0.01 * away, weights):
+        assert float(slope.abs().max()) < 1e-5
+
+
+def test_how_often_a_class_is_there_says_nothing() -> None:
+    start, features, labels = problem()
+    once = retrained(start, features, labels, 0.01)
+    rows = torch.cat([torch.arange(12), *5 * [(labels == 1).nonzero().squeeze(1)]])
+    often = retrained(start, features[rows], labels[rows], 0.01)
+    for one, other in zip(once, often, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+
+
+def test_a_strong_pull_leaves_predictions(tiny: wb.Task) -> None:
+    plain, held = trained(tiny, "uniform"), trained(tiny, "uniform+llr[pull=1e9]")
+    one, other = plain.finish().state_dict(), held.finish().state_dict()
+    for name in one:
+        torch.testing.assert_close(one[name], other[name])
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [("adaboost+llr", "no last layer"), ("uniform+llr+select", r"\+select\+llr")],
+)
+def test_a_retrained_layer_that_makes_no_sense_is_refused(spec: str, reason: str) -> None:
+    with pytest.raises(wb.errors.BadSpec, match=reason):
+        wb.make_weighter(spec)
+    assert wb.make_weighter("uniform+select+llr+ft").spec is not None
