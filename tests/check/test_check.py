@@ -23,6 +23,7 @@ WRAPPED = [
     "uniform+ft",
     "uniform+select",
     "uniform+posthoc",
+    "uniform+llr",
     "s-model+conf",
     "l2rw+es+ft",
 ]

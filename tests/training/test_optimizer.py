@@ -210,3 +210,29 @@ def test_adamw_is_that_of_torch(tiny: wb.Task) -> None:
         optimizer.step()
     for ours, plain in zip(run.model.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(ours, plain, atol=1e-5, rtol=1e-4)
+
+
+class Twin(wb.Weighter):
+    """Trains a second network beside the first, from the same start and on the same batches."""
+
+    def begin(self, run: wb.Run) -> None:
+        self.model = copy.deepcopy(run.model)
+        self.optimizer = run.optimizer(self.model)
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        for group in self.optimizer.param_groups:
+            group["lr"] = batch.run.recipe.rate_at(batch.step)
+        self.optimizer.zero_grad()
+        F.cross_entropy(self.model(batch.inputs), batch.labels).backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return torch.full((len(batch),), 1 / len(batch))
+
+
+@pytest.mark.parametrize("changes", [{"schedule": "cosine"}, {"optimizer": "adamw", "lr": 0.01}])
+def test_a_second_network_is_trained_as_the_first(tiny: wb.Task, changes: dict[str, Any]) -> None:
+    recipe = dataclasses.replace(tiny.recipe, weight_decay=0.01, **changes)
+    run = wb.start(dataclasses.replace(tiny, recipe=recipe), 0, twin := Twin())
+    run.train()
+    for one, other in zip(run.model.parameters(), twin.model.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+    assert run.step_work == pytest.approx(2)

@@ -153,6 +153,39 @@ def test_a_tangent_costs_no_second_pass_of_the_update(with_norm: wb.Task) -> Non
         torch.testing.assert_close(plain[name], read[name])
 
 
+class Softens(wb.Weighter):
+    """A loss against a target that depends on the tangent: half the label, half what helps most."""
+
+    target: Tensor | None = None
+
+    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if self.target is None:
+            return F.cross_entropy(logits, labels, reduction="none")
+        return F.cross_entropy(logits, self.target, reduction="none")
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        self.target = None
+        helps = F.one_hot(batch.tangent().argmin(1), 3)
+        self.target = (F.one_hot(batch.labels, 3) + helps) / 2
+        return uniform(batch)
+
+
+def test_a_loss_may_depend_on_the_tangent(with_norm: wb.Task) -> None:
+    """It is asked for after it, on the logits of the same pass, and the step is on it."""
+    run = wb.start(with_norm, 0, weighter := Softens())
+    batch = next(iter(run))
+    weights = weighter.weigh(batch)
+    made = batch.logits
+    assert weighter.target is not None
+    soft = -(weighter.target * made.log_softmax(1)).sum(1)
+    torch.testing.assert_close(batch.losses, soft)
+    expected = torch.autograd.grad(soft @ weights, list(run.model.parameters()), retain_graph=True)
+    run.step(weights)
+    for parameter, gradient in zip(run.model.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+    assert wb.check_weighter(Softens) == []
+
+
 def bilevel(
     model: nn.Module, batch: tuple[Tensor, ...], weights: Tensor, rate: float
 ) -> tuple[Tensor, Tensor]:

@@ -149,7 +149,9 @@ class ComputedBatch(Batch):
     @override
     def tangent(self) -> Tensor:
         if self._tangent is None:
+            losses = self._losses  # no loss has a part in it: the hook may yet be about it
             self.alignment("fused")
+            self._losses = losses
         assert self._tangent is not None
         return self._tangent
 
@@ -173,7 +175,6 @@ class ComputedBatch(Batch):
 
     def _backward(self, weights: Tensor) -> None:
         if self._update is None:
-            # The gradient of the weighted sum, without forming the sum in the graph.
             self.losses.backward(weights)  # type: ignore[no-untyped-call]
         else:
             self._update(weights)
@@ -243,9 +244,8 @@ class JoinedBatch(ComputedBatch):
     @property
     @override
     def groups(self) -> Tensor | None:
-        groups = [part.groups for part in self._parts]
-        known = [part for part in groups if part is not None]
-        return torch.cat(known) if len(known) == len(groups) else None
+        known = [groups for part in self._parts if (groups := part.groups) is not None]
+        return torch.cat(known) if len(known) == len(self._parts) else None
 
 
 # ---- what the engine does with a batch and no weighter may ---------------------------------------
@@ -266,7 +266,7 @@ def computed(batch: Batch) -> ComputedBatch:
 
 
 def backward(batch: Batch, weights: Tensor) -> None:
-    """Accumulate the gradient of ``sum_i weights_i * losses_i``."""
+    """Accumulate the gradient of ``sum_i weights_i * losses_i``, without the sum in the graph."""
     (batch if type(batch) is LazyBatch else computed(batch))._backward(weights)
 
 

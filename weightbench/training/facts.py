@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from weightbench.alignment import Loss
 from weightbench.training._engine import B, Engine
+from weightbench.training.optimizer import build_optimizer
 from weightbench.training.recipe import Recipe
 
 
@@ -127,6 +128,13 @@ class Facts(Generic[B]):
     def new_model(self, role: str) -> nn.Module:
         """A second network of the task's kind, with its own initial parameters."""
         return self._engine.new_model(role)
+
+    def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The recipe's optimiser for a second network, which the weighter steps by itself.
+
+        Its rate stays ``recipe.lr``; that of a step is ``recipe.rate_at(batch.step)``.
+        """
+        return build_optimizer(self.recipe, model)
 
     def selected_model(self) -> nn.Module:
         """The network that did best on the select split, for a weighter's ``finish`` alone.

@@ -107,7 +107,8 @@ class Batch(abc.ABC):
 
         The alignment of the cross-entropy against any target distribution q follows from it, with
         p the softmax of the logits: ``((p - q) * t).sum(1)``. It is a by-product of ``fused``
-        alignment and costs as much.
+        alignment and costs as much. It does not depend on the loss, and :attr:`losses` that were
+        not read before are asked for after it: they may be about what it says.
 
         Raises:
             FusedUnsupported: it cannot be computed for this network.
