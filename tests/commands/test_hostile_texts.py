@@ -20,7 +20,8 @@ from tests.generated import predictions, spread
 from tests.shell import TINY
 from weightbench.cli import main
 from weightbench.errors import describe_error
-from weightbench.records.store import Store, checksum
+from weightbench.records.predictions import checksum
+from weightbench.records.store import Store
 from weightbench.records.weights import Weights
 from weightbench.texts import is_plain
 

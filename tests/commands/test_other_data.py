@@ -11,8 +11,9 @@ import pytest
 
 from tests.generated import anchored, digest, record, records, spread
 from tests.shell import weightbench
+from weightbench.records.predictions import checksum
 from weightbench.records.schema import Record
-from weightbench.records.store import Store, checksum
+from weightbench.records.store import Store
 from weightbench.scoring import board, compare
 from weightbench.scoring.results import choose
 from weightbench.training.task import make_task

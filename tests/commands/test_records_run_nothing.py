@@ -10,8 +10,9 @@ from click.testing import CliRunner, Result
 
 from tests import generated
 from weightbench.cli import main
+from weightbench.records.predictions import checksum
 from weightbench.records.schema import WeightSummary
-from weightbench.records.store import Store, checksum
+from weightbench.records.store import Store
 from weightbench.records.weights import Weights
 from weightbench.report.figures import FIGURES
 

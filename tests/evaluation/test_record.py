@@ -16,8 +16,8 @@ import weightbench as wb
 from tests.shell import TINY
 from weightbench.evaluation.provenance import provenance
 from weightbench.evaluation.trial import Outcome, plan, run_trial
+from weightbench.records.predictions import checksum
 from weightbench.records.schema import Training
-from weightbench.records.store import checksum
 from weightbench.records.weights import Weights, summarise
 
 # Learns for 6 steps, then unlearns; weights tell which example and which step they are of.

@@ -13,8 +13,8 @@ from weightbench.errors import BadSpec
 from weightbench.evaluation import PRELOAD
 from weightbench.evaluation.trial import Outcome, failed, plan, run_trial
 from weightbench.execution import Limits, Local
+from weightbench.records.predictions import checksum
 from weightbench.records.schema import Record, Trial
-from weightbench.records.store import checksum
 
 WEIGHTERS = ["uniform", "random", "proportion", "resample", "clean-only", "l2rw+es+ft", "oracle"]
 

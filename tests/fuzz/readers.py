@@ -13,8 +13,8 @@ from tests import generated
 from tests.fuzz.mutations import of_archive, of_bytes, of_json
 from weightbench.errors import RecordError, SubmissionError
 from weightbench.records.archive import unpack
+from weightbench.records.predictions import pack
 from weightbench.records.schema import WeightSummary, read_cost, read_record, write
-from weightbench.records.store import pack
 from weightbench.records.weights import Weights
 from weightbench.submission.manifest import Manifest
 from weightbench.submission.possible import refuse_the_impossible

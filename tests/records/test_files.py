@@ -21,8 +21,9 @@ from tests import generated
 from weightbench.errors import RecordError, StoreError
 from weightbench.records.layout import MARKER
 from weightbench.records.loading import Damage
+from weightbench.records.predictions import checksum, pack
 from weightbench.records.schema import Record, WeightSummary, write
-from weightbench.records.store import Store, checksum, pack
+from weightbench.records.store import Store
 from weightbench.records.weights import Weights, summarise
 
 KEY = generated.finished().trial.key

@@ -21,8 +21,9 @@ from hypothesis.extra import numpy as stn
 from tests import generated
 from weightbench.errors import RecordError, StoreError
 from weightbench.records.loading import Damage
+from weightbench.records.predictions import checksum
 from weightbench.records.schema import Record
-from weightbench.records.store import Store, checksum
+from weightbench.records.store import Store
 from weightbench.records.weights import Weights
 
 # Writers are forked from this process, which only has threads where torch was used before.

@@ -14,8 +14,9 @@ from matplotlib.image import imread
 
 from tests.generated import digest, record
 from weightbench.cli import main
+from weightbench.records.predictions import Predictions, checksum
 from weightbench.records.schema import Record, WeightSummary
-from weightbench.records.store import Predictions, Store, checksum
+from weightbench.records.store import Store
 from weightbench.records.weights import Weights
 from weightbench.report.figures.drawing import curves
 from weightbench.training.task import make_task

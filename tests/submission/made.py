@@ -18,8 +18,9 @@ from weightbench.commands.scaffold import scaffold
 from weightbench.errors import BadSpec
 from weightbench.evaluation.trial import plan, run_trial
 from weightbench.identity import checksum_of_text
+from weightbench.records.predictions import checksum
 from weightbench.records.schema import _seal, read_record
-from weightbench.records.store import Store, checksum
+from weightbench.records.store import Store
 from weightbench.registry import SUITES, Suite
 from weightbench.submission.bundling import About, bundle
 from weightbench.submission.manifest import sha256

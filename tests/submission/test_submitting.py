@@ -17,7 +17,8 @@ from weightbench.cli import main
 from weightbench.commands.scaffold import scaffold
 from weightbench.errors import SubmissionError
 from weightbench.execution import Limits
-from weightbench.records.store import Store, checksum
+from weightbench.records.predictions import checksum
+from weightbench.records.store import Store
 from weightbench.submission.bundling import bundle
 from weightbench.submission.published import published, rule_of
 from weightbench.submission.reading import read

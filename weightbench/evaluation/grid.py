@@ -136,7 +136,7 @@ def run_grid(grid: Grid, store: Store, executor: Executor) -> Iterator[Record]:
     work = functools.partial(run_trial, unfinished=Store(folder).unfinished if folder else None)
     fresh = bool(not_built_in(trials))  # plug-ins of others share no process
     for _, outcome in _finished(executor, trials, work, failed, fresh, folder):
-        store.put(outcome.record, outcome.predictions, outcome.weights)
+        store.put(outcome.record, outcome.predictions, outcome.weights, outcome.rows)
         yield outcome.record
 
 

@@ -11,9 +11,11 @@ import torch
 
 from weightbench.data import SPLITS
 from weightbench.errors import BadSpec, Diverged, WeightbenchError, describe_error
+from weightbench.evaluation.last_network import score
 from weightbench.evaluation.provenance import provenance, utc_now
+from weightbench.records.predictions import Predictions, Rows, checksum
 from weightbench.records.schema import Record, Status, Training, Trial
-from weightbench.records.store import Predictions, checksum
+from weightbench.records.scores import Scores
 from weightbench.records.weights import Weights, summarise
 from weightbench.training.best_on_select import BestOnSelect
 from weightbench.training.checkpoint import Checkpoint
@@ -32,11 +34,12 @@ _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED")
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """A record, and the predictions and final weights to be kept beside it."""
+    """A record, and the predictions, final weights and test rows to be kept beside it."""
 
     record: Record
     predictions: Predictions | None = None
     weights: Weights | None = None
+    rows: Rows | None = None
 
 
 def plan(
@@ -137,19 +140,21 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
         watchers=watchers, stepper=stepper_on(trial.device),
     )  # fmt: skip
     run.train()
+    outputs = run.outputs("test")
     predictions: Predictions = {
-        "last": run.test_predictions().cpu().numpy(),
+        "last": outputs.argmax(1).cpu().numpy(),
         "selected": run.test_predictions(selected=True).cpu().numpy(),
     }
     weights = weights_of(log)
+    scores, rows = score(run, outputs.cpu().numpy(), predictions["last"], weights)
     record = Record(
         trial=trial,
         status="ok",
-        training=_training(run, predictions, weights),
+        training=_training(run, predictions, weights, scores),
         provenance=provenance(trial.device),
         finished=utc_now(),
     )
-    return Outcome(record, predictions, weights)
+    return Outcome(record, predictions, weights, rows)
 
 
 def weights_of(log: WeightLog) -> Weights | None:
@@ -172,7 +177,9 @@ def _in_units_of_the_mean(epoch: EpochWeights) -> Weights:
     )
 
 
-def _training(run: Trainer, predictions: Predictions, weights: Weights | None) -> Training:
+def _training(
+    run: Trainer, predictions: Predictions, weights: Weights | None, scores: Scores
+) -> Training:
     splits, data = run.splits, run.task.data
     truth = data.labels[splits.test]
     return Training(
@@ -196,4 +203,5 @@ def _training(run: Trainer, predictions: Predictions, weights: Weights | None) -
         predictions=checksum(predictions),
         weights=weights.history[-1] if weights and weights.history else None,
         peak_bytes=torch.cuda.max_memory_allocated() if run.device.type == "cuda" else None,
+        scores=scores,
     )

@@ -19,6 +19,7 @@ from weightbench.records.weights import Weights
 
 # What no two runs or machines share; whatever else a training says is a result.
 _OF_A_MACHINE = {"phases", "peak_bytes"}
+_ROUNDED = {"weights", "scores"}  # names that are held against one another less closely
 _EXACT = 1e-9  # shares of whole numbers, which are the same but for the last bit
 _SUMMARY = 1e-3  # of sums over all examples, rounded to four digits
 
@@ -73,7 +74,7 @@ def merge(sources: Sequence[Store], out: Store) -> Merged:
         if record.training is None:
             out.put(record)
         else:
-            out.put(record, store.predictions(record), store.weights(record))
+            out.put(record, store.predictions(record), store.weights(record), store.rows(record))
     for cost in new_costs:
         out.put_cost(cost)
     return Merged(len(new_records), len(new_costs), len(records), tuple(doubtful))
@@ -120,13 +121,17 @@ def _contradictions(before: tuple[Store, Record], after: tuple[Store, Record]) -
     (store, one), (other_store, other) = before, after
     if one.training is None or other.training is None:
         return "status" if one.status != other.status else ""
-    new = set() if one.schema_version == other.schema_version else NEW_IN_3
-    exclude = _OF_A_MACHINE | new
+    exclude: dict[str, Any] = dict.fromkeys(_OF_A_MACHINE, True)
+    exclude["scores"] = {"rows"}  # they are rounded where processors differ
+    if one.training.scores is None or other.training.scores is None:
+        exclude["scores"] = True
+    if one.schema_version != other.schema_version:
+        exclude |= dict.fromkeys(NEW_IN_3, True)
     first, second = (t.model_dump(exclude=exclude) for t in (one.training, other.training))
     names = [
         name
         for name in first
-        if not _alike(first[name], second[name], _SUMMARY if name == "weights" else _EXACT)
+        if not _alike(first[name], second[name], _SUMMARY if name in _ROUNDED else _EXACT)
     ]
     kept, others = store.weights(one), other_store.weights(other)
     if kept is not None and others is not None and not _same_weights(kept, others):

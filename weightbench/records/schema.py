@@ -11,30 +11,27 @@ from pydantic_core import from_json, to_json
 
 from weightbench._version import ENGINE
 from weightbench.errors import NewerRecord, RecordError
+from weightbench.records.fields import (
+    MANY,
+    PARTS,
+    Commit,
+    Count,
+    Hex,
+    Name,
+    Ratio,
+    Seconds,
+    Share,
+    Text,
+    Time,
+)  # fmt: skip
 from weightbench.records.schemas import SCHEMA, as_it_was, upgraded
+from weightbench.records.scores import Scores
 from weightbench.records.strict import StrictModel, first_mistake
 from weightbench.registry.tracks import Track
 
 M = TypeVar("M", bound=BaseModel)
 Status = Literal["ok", "error", "timeout", "oom", "diverged", "skipped"]
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0, le=2**53)]  # whole numbers that a float holds exactly
-Seconds = Annotated[float, Field(ge=0, le=1e10)]
-Ratio = Annotated[float, Field(ge=1e-9, le=1e9)]
-Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
-Text = Annotated[str, Field(max_length=2000)]
-Name = Annotated[str, Field(min_length=1, max_length=300)]
-Time = Annotated[
-    str,
-    Field(
-        pattern=r"^D{4}-DD-DDTDD:DD:DD(\.D{1,6})?([+-]DD:DD|Z)$".replace("D", "[0-9]"),
-        max_length=40,
-    ),
-]
-Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
 BYTES, VALUES = 2**22, 600_000  # of a file of a record
-_PARTS = Field(max_length=50)  # sizes, checksums, phases, packages
-_MANY = Field(max_length=100_000)  # points of a curve, classes
 
 _SORTED = json.JSONEncoder(sort_keys=True)
 
@@ -84,7 +81,7 @@ class Provenance(StrictModel):
         threads: of torch.
     """
 
-    packages: Annotated[dict[Name, Name], _PARTS]
+    packages: Annotated[dict[Name, Name], PARTS]
     commit: Commit | None
     dirty: bool
     machine: Annotated[str, Field(max_length=300)]
@@ -106,7 +103,7 @@ class WeightSummary(StrictModel):
     auroc: Share | None
     effective: Annotated[float, Field(ge=0, le=1 + 1e-9)]
     zero: Share
-    by_class: Annotated[list[Annotated[float, Field(ge=-1e12, le=1e12)] | None], _MANY]
+    by_class: Annotated[list[Annotated[float, Field(ge=-1e12, le=1e12)] | None], MANY]
 
 
 class Training(StrictModel):
@@ -132,24 +129,26 @@ class Training(StrictModel):
         weights: what the weighter made of the training set in its last whole epoch; None where it
             trained on the hold-out alone. Earlier epochs are in the file of weights.
         peak_bytes: the most that tensors took on a GPU at once; None on a CPU.
+        scores: what it is scored by beyond accuracy; None where that was not kept yet.
     """
 
     accuracy: Share
     selected_accuracy: Share
     chance: Share
     realised_noise: Share
-    sizes: Annotated[dict[Name, Count], _PARTS]
-    checksums: Annotated[dict[Name, Hex], _PARTS]
+    sizes: Annotated[dict[Name, Count], PARTS]
+    checksums: Annotated[dict[Name, Hex], PARTS]
     used_holdout: bool
     steps: Count
     step_work: Ratio | None
     side_work: Annotated[float, Field(ge=0, le=1e12)]
     track: Track
-    phases: Annotated[dict[Name, Seconds], _PARTS]
-    select_curve: Annotated[list[tuple[Count, Share]], _MANY]
+    phases: Annotated[dict[Name, Seconds], PARTS]
+    select_curve: Annotated[list[tuple[Count, Share]], MANY]
     predictions: Hex
     weights: WeightSummary | None = None
     peak_bytes: Count | None = None
+    scores: Scores | None = None
 
 
 class Record(StrictModel):

@@ -7,7 +7,7 @@ from typing import Any, Final
 from weightbench.errors import NewerRecord, RecordError
 
 SCHEMA: Final = 3
-NEW_IN_3: Final = frozenset({"step_work", "side_work", "track"})  # fields of a training
+NEW_IN_3: Final = frozenset({"step_work", "side_work", "track", "scores"})  # of a training
 _NO_SCHEMA = 1000  # a number from here on is damage and no newer version
 
 
@@ -74,7 +74,9 @@ _UPGRADES = {1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3}
 def as_it_was(fields: dict[str, Any]) -> dict[str, Any]:
     """Today's form of what was read in the form of the schema that it was read from."""
     trial, training = dict(fields["trial"]), fields.get("training")
-    fields = {**fields, "trial": trial}
+    if training is not None and training["scores"] is None:  # it was written without any
+        training = {name: value for name, value in training.items() if name != "scores"}
+    fields = {**fields, "trial": trial, **({"training": training} if training else {})}
     if training is not None and fields["schema_version"] == 2:
         kept = {name: value for name, value in training.items() if name not in NEW_IN_3}
         fields["training"] = {**kept, "side_steps": int(training["side_work"])}

@@ -4,44 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import io
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from weightbench.errors import NewerRecord, RecordError, StoreError
 from weightbench.files import move_aside, read_regular, replacing
 from weightbench.records import layout
 from weightbench.records.archive import unpack
 from weightbench.records.loading import Damage, load
+from weightbench.records.predictions import Predictions, Rows, checksum, names_of_rows, pack
 from weightbench.records.schema import BYTES, Cost, Record, Trial, read_cost, read_record, write
 from weightbench.records.weights import Weights
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-Predictions = dict[str, NDArray[np.int64]]
-
-
-def pack(predictions: Predictions) -> bytes:
-    """Predicted classes by name as a compressed npz, in the smallest type that holds them."""
-    buffer = io.BytesIO()
-    smallest = {
-        name: p.astype(np.min_scalar_type(p.max(initial=0))) for name, p in predictions.items()
-    }
-    np.savez_compressed(buffer, allow_pickle=False, **smallest)
-    return buffer.getvalue()
-
-
-def checksum(predictions: Predictions) -> str:
-    """sha256 (hex) over names and predicted classes, whatever their integer type."""
-    digest = hashlib.sha256()
-    for name in sorted(predictions):
-        digest.update(name.encode() + b"\0" + predictions[name].astype("<i8").tobytes())
-    return digest.hexdigest()
 
 
 class Store:
@@ -87,6 +66,7 @@ class Store:
         record: Record,
         predictions: Predictions | None = None,
         weights: Weights | None = None,
+        rows: Rows | None = None,
     ) -> None:
         """Keep a record; what lies beside it first, so that no record is without its predictions.
 
@@ -96,7 +76,7 @@ class Store:
         """
         self._spare_newer("records", record.trial, read_record)
         if predictions is not None:
-            self._write(self._path("predictions", record.trial), pack(predictions))
+            self._write(self._path("predictions", record.trial), pack(predictions, rows))
         if weights is not None:
             self._write(self._path("weights", record.trial), weights.pack())
         self._write(self._path("records", record.trial), write(record))
@@ -145,17 +125,37 @@ class Store:
         Raises:
             RecordError: they are missing, unreadable or not those of the record.
         """
+        return self._kept(record)[0]
+
+    def rows(self, record: Record) -> Rows | None:
+        """What is kept of every test row beside its class; None where nothing was.
+
+        Raises:
+            RecordError: it is missing, unreadable or not what the record was made with.
+        """
+        return self._kept(record)[1]
+
+    def _kept(self, record: Record) -> tuple[Predictions, Rows | None]:
         path = self._path("predictions", record.trial)
-        examples = record.training.sizes.get("test", 0) if record.training else 0
+        training = record.training
+        examples = training.sizes.get("test", 0) if training else 0
+        scores = training.scores if training else None
+        beside = names_of_rows(scores.grouped) if scores and scores.rows else ()
+        names = ("last", "selected", *beside)
         try:
-            content = read_regular(path, _most_bytes(2 * examples))
-            arrays = unpack(content, {"last": examples, "selected": examples})
+            content = read_regular(path, _most_bytes(len(names) * examples))
+            arrays = unpack(content, dict.fromkeys(names, examples))
         except RecordError as error:
             raise RecordError(f"{path} cannot be read: {error}") from error
-        found = {name: classes.astype(np.int64) for name, classes in arrays.items()}
-        if record.training is None or checksum(found) != record.training.predictions:
+        found = {name: arrays[name].astype(np.int64) for name in ("last", "selected")}
+        rows = Rows.kept(arrays) if beside else None
+        if (
+            training is None
+            or checksum(found) != training.predictions
+            or (rows and scores and rows.sha256 != scores.rows)
+        ):
             raise RecordError(f"{path} does not hold the predictions its record was made with")
-        return found
+        return found, rows
 
     def weights(self, record: Record) -> Weights | None:
         """What the training examples counted for at the end; None where that was not kept.

@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from weightbench.errors import RecordError
-from weightbench.records.schema import Count, Hex, Record, Share
+from weightbench.records.fields import Count, Hex, Share
+from weightbench.records.schema import Record
 from weightbench.records.strict import StrictModel, first_mistake
 from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
 from weightbench.scoring.results import Samples, Vector, chances, choose, samples

@@ -252,8 +252,8 @@ def _settle(job: Job, memory: int) -> None:
 def _do(job: Job) -> None:
     from weightbench.evaluation.cost import probe
     from weightbench.evaluation.trial import run_trial
+    from weightbench.records.predictions import pack
     from weightbench.records.schema import write
-    from weightbench.records.store import pack
     from weightbench.registry import LOWER_ANCHOR
 
     if job.cost:

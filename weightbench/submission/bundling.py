@@ -15,8 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from weightbench.check.isolated import check_isolated
 from weightbench.evaluation.trial import plan
 from weightbench.files import write_folder
+from weightbench.records.predictions import pack
 from weightbench.records.schema import Cost, Record, Trial, write
-from weightbench.records.store import Store, pack
+from weightbench.records.store import Store
 from weightbench.registry import SUITES
 from weightbench.registry.siblings import imported_by
 from weightbench.submission.copies import neighbours, recorded, refuse_copies

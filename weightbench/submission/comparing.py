@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from weightbench.records.predictions import Predictions
 from weightbench.records.schema import Provenance, Record, Training
-from weightbench.records.store import Predictions
 from weightbench.submission.lowering import deviation
 from weightbench.submission.safe import refuse
 

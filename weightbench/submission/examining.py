@@ -12,8 +12,8 @@ import numpy as np
 
 from weightbench.errors import BadSpec, DataUnavailable
 from weightbench.identity import checksum_of_text
+from weightbench.records.predictions import Predictions
 from weightbench.records.schema import Record
-from weightbench.records.store import Predictions
 from weightbench.registry import SUITES, WRAPPERS
 from weightbench.scoring import Anchor, published_anchors
 from weightbench.spec import parse_spec

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from weightbench._version import __version__
 from weightbench.files import is_portable
-from weightbench.records.schema import Cost, Count, Hex, Name, Provenance, Share
+from weightbench.records.fields import Count, Hex, Name, Share
+from weightbench.records.schema import Cost, Provenance
 from weightbench.records.strict import StrictModel
 from weightbench.submission.badges import Badge
 

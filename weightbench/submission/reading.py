@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from weightbench.errors import RecordError
+from weightbench.records.predictions import Predictions, checksum
 from weightbench.records.schema import Cost, Record, Training, read_cost, read_record
-from weightbench.records.store import Predictions, checksum
 from weightbench.submission.manifest import (
     LIMITS,
     MANIFEST,

@@ -18,8 +18,8 @@ from weightbench.errors import RecordError
 from weightbench.evaluation.provenance import provenance
 from weightbench.execution import Limits
 from weightbench.execution.confinement import can_confine
+from weightbench.records.predictions import Predictions
 from weightbench.records.schema import Cost, Record, Training, read_cost, read_record
-from weightbench.records.store import Predictions
 from weightbench.registry import is_file_spec
 from weightbench.scoring import published_anchors
 from weightbench.spec import parse_spec

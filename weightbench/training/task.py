@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import weakref
 from collections.abc import Callable, Hashable
-from typing import Any, overload
+from typing import Any, get_args, overload
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from weightbench.data.dataset import DataSet, as_positions
 from weightbench.errors import BadData, BadSpec
 from weightbench.identity import checksum
 from weightbench.registry import TASKS, is_file_spec, load_from_file, without_path
+from weightbench.registry.metrics import TaskMetric
 from weightbench.spec import Spec, Value, checked_params, differing, parse_spec, types_of
 from weightbench.streams import numpy_stream, stream_seed
 from weightbench.training.random_streams import seeded_globals
@@ -65,6 +66,7 @@ class Task:
         train: how many examples are left to train on, before corruption; all there are if None.
         augmentation: of training and hold-out images, drawn afresh for every batch.
         about: one line for people.
+        metric: what it is scored by, one of ``weightbench.registry.metrics.TaskMetric``.
     """
 
     name: str
@@ -79,6 +81,17 @@ class Task:
     train: int | None = None
     augmentation: CropFlip | None = None
     about: str = ""
+    metric: TaskMetric = "accuracy"
+
+    def __post_init__(self) -> None:
+        """See that there is such a metric.
+
+        Raises:
+            BadSpec: there is none.
+        """
+        if self.metric not in get_args(TaskMetric):
+            known = ", ".join(get_args(TaskMetric))
+            raise BadSpec(f"{self.name}: there is no metric {self.metric!r} of a task; use {known}")
 
     @functools.cached_property
     def data(self) -> DataSet:
@@ -98,8 +111,11 @@ class Task:
             BadSpec: a part cannot be told from another of its kind.
         """
         data, splits = self.data, self.split(0)
+        if self.metric == "worst_group_recall" and data.groups is None:
+            raise BadSpec(f"{self.name}: {self.metric} needs a data set with groups")
+        scored = () if self.metric == "accuracy" else ("metric",)
         return checksum(
-            {name: getattr(self, name) for name in _DECLARED},
+            {name: getattr(self, name) for name in (*_DECLARED, *scored)},
             signature(self.model, data),
             [data.sha256, data.num_classes, data.standardize, data.span],
             [splits.sha256, splits.given],

@@ -271,11 +271,15 @@ class Trainer(TrainingState):
         Args:
             selected: of the network that did best on the select split instead of the last one.
         """
+        return self.outputs("test", selected).argmax(1)
+
+    def outputs(self, on: str, selected: bool = False) -> Tensor:
+        """(n, K) float32, what the judged network makes of a whole split, for the scorer."""
         model = self.finish()
         if selected and self._on_select.best:
             model = self._best()
         with self.clock.phase("test"), self.autocast():
-            return predict(model, self.setting.on_device.test).argmax(1)
+            return predict(model, getattr(self.setting.on_device, on))
 
     def score(self) -> float:
         """Test accuracy of the judged network, in [0, 1]."""

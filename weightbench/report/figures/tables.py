@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from weightbench.errors import BadSpec, StoreError
+from weightbench.records.predictions import Predictions
 from weightbench.records.schema import Record
-from weightbench.records.store import Predictions
 from weightbench.records.weights import Weights
 from weightbench.report.sweeps import families
 from weightbench.scoring.resampling import bootstrap, interval
