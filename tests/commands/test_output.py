@@ -51,7 +51,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.create()
     for trial in plan([TINY], ["uniform", "oracle"], range(2), "cpu"):
         outcome = run_trial(trial)
-        store.put(outcome.record, outcome.predictions, outcome.weights)
+        store.put(outcome.record, outcome.predictions, outcome.weights, outcome.rows)
     return store.root
 
 

@@ -13,7 +13,7 @@ from tests import generated
 from tests.fuzz.mutations import of_archive, of_bytes, of_json
 from weightbench.errors import RecordError, SubmissionError
 from weightbench.records.archive import unpack
-from weightbench.records.predictions import pack
+from weightbench.records.predictions import Rows, names_of_rows, pack
 from weightbench.records.schema import WeightSummary, read_cost, read_record, write
 from weightbench.records.weights import Weights
 from weightbench.submission.manifest import Manifest
@@ -80,6 +80,11 @@ def _archive(content: bytes) -> None:
     unpack(content, dict.fromkeys(("last", "selected"), EXAMPLES))
 
 
+def _rows(content: bytes) -> None:
+    found = Rows.kept(unpack(content, dict.fromkeys(names_of_rows(grouped=True), EXAMPLES)))
+    assert len(found.sha256) == 64
+
+
 def _weights(content: bytes) -> None:
     found = Weights.unpack(content, EXAMPLES)
     assert len(found.weight) == len(found.label) == len(found.clean)
@@ -121,6 +126,7 @@ def readers() -> dict[str, Reader]:
         "manifest": Reader(_manifest, _honest_manifest(), texts, refused),
         "JSON": Reader(_json, _honest_record(), texts, refused),
         "archive": Reader(_archive, predictions, both, refused),
+        "rows": Reader(_rows, pack({}, generated.rows(grouped=True)), both, refused),
         "predictions": Reader(_predictions, predictions, both, refused),
         "weights": Reader(_weights, _honest_weights(), both, (RecordError, ValueError)),
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,3 +121,24 @@ def test_scores_may_differ_between_machines_by_rounding_alone(tmp_path: Path) ->
         assert merge([one, store], Store(tmp_path / f"all-{store.root.name}")).records == 1
     with pytest.raises(MergeError, match="different: scores"):
         merge([one, Store(tmp_path / "other")], Store(tmp_path / "all"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"truth": np.full(50, np.nan)}, "holds truth as float64, which no row is kept as"),
+        ({"log_probability": np.full(50, -1e300)}, "holds log_probability as float64"),
+        ({"squares": np.ones(49, np.uint16)}, "arrays that are not of the same rows"),
+    ],
+)
+def test_arrays_that_are_no_rows_are_named(
+    tmp_path: Path, change: dict[str, Any], says: str
+) -> None:
+    store, record, rows = kept(tmp_path)
+    content = io.BytesIO()
+    arrays = {name: p.astype(np.uint8) for name, p in generated.predictions().items()}
+    truth = rows.truth.astype(np.uint8)
+    np.savez_compressed(content, **{**arrays, **rows.arrays, "truth": truth, **change})
+    next((tmp_path / "predictions").iterdir()).write_bytes(content.getvalue())
+    with pytest.raises(RecordError, match=says):
+        store.rows(record)

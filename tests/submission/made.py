@@ -48,7 +48,7 @@ def train(store: Store, weighter: str, seeds: int = 2) -> None:
     store.create()
     for trial in plan([TINY], [weighter], range(seeds), "cpu"):
         outcome = run_trial(trial)
-        store.put(outcome.record, outcome.predictions)
+        store.put(outcome.record, outcome.predictions, rows=outcome.rows)
 
 
 def make(place: Path) -> Path:

@@ -463,6 +463,14 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
         "the splits are not the task's",
     ),
     "no chance": (lambda f: f.training(chance=1 / 3 + 1e-7), "the record says chance 0.333333"),
+    "other right rows": (
+        lambda f: f.first(lambda r: r["training"]["scores"]["tallies"][0].__setitem__(4, 1)),
+        "other numbers of right test rows than there are",
+    ),
+    "another metric": (
+        lambda f: f.first(lambda r: r["training"]["scores"].update(metric="balanced_accuracy")),
+        "the record says balanced_accuracy; it is scored by accuracy",
+    ),
     "one step more": (lambda f: f.training(steps=21), "21 steps; the task has 20"),
     "other corruption": (checksum("corruption"), "the corrupted labels are not the task's"),
     "another weighter's record": (trial(weighter="l2rw"), "a record of 'l2rw', not of"),

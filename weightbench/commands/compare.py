@@ -5,13 +5,18 @@ from __future__ import annotations
 import click
 
 from weightbench.commands.output import say_left_out, wide_console
+from weightbench.registry.metrics import METRICS
 
 
 @click.command()
 @click.argument("one", metavar="A")
 @click.argument("other", metavar="B")
 @click.argument("runs", type=click.Path(file_okay=False), default="runs")
-def compare(one: str, other: str, runs: str) -> None:
+@click.option(
+    "--metric", type=click.Choice(list(METRICS)),
+    help="Compare by this; docs/leaderboard.md says what each is. [default: each task's own]",
+)  # fmt: skip
+def compare(one: str, other: str, runs: str, metric: str | None) -> None:
     """Print the paired difference of weighters A and B on every task under RUNS.
 
     Each with its 95 % bootstrap interval, the p value of an exact sign-flip test (as it is, and
@@ -25,5 +30,5 @@ def compare(one: str, other: str, runs: str) -> None:
     records, damaged = Store(runs).records()
     say_left_out(damaged)
     data = data_today(record.trial.task for record in records)
-    comparison = scoring.compare(records, one, other, scoring.published_anchors(), data)
+    comparison = scoring.compare(records, one, other, scoring.published_anchors(), data, metric)
     print_comparison(comparison, wide_console())

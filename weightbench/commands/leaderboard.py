@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from weightbench.commands.output import say_left_out, wide_console
+from weightbench.registry.metrics import METRICS
 from weightbench.registry.tracks import TRACKS, Track
 from weightbench.submission.badges import BADGES, Badge
 
@@ -88,9 +90,13 @@ FORMATS: dict[str, Callable[[Sequence[Board], Texts], str]] = {
     "--track", "tracks", type=click.Choice(list(TRACKS)), multiple=True,
     help=f"Weighters of this track alone; repeatable. Given beside noisy labels: {_GIVEN}.",
 )  # fmt: skip
+@click.option(
+    "--metric", type=click.Choice(list(METRICS)),
+    help="Score by this; docs/leaderboard.md says what each is. [default: each task's own]",
+)  # fmt: skip
 def leaderboard(
     runs: str, form: str, out: Path | None, only: Badge, suites: Sequence[str],
-    tracks: Sequence[Track],
+    tracks: Sequence[Track], metric: str | None,
 ) -> None:  # fmt: skip
     """Print the leaderboard of the records under RUNS, and of the submissions in RUNS/submissions.
 
@@ -105,6 +111,7 @@ def leaderboard(
     loaded = load(Store(runs), only)
     if tracks:
         loaded = loaded.of_tracks(tracks)
+    loaded = dataclasses.replace(loaded, metric=metric)
     say_left_out(loaded.damaged)
     boards = [loaded.of_suite(name, suite) for name, suite in chosen.items()] or [loaded.board()]
     if form == "table" and out is None:

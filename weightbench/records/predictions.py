@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weightbench.errors import RecordError
+
 Predictions = dict[str, NDArray[np.int64]]
 _STEPS = 65535  # of a probability in two bytes
 
@@ -53,7 +55,17 @@ class Rows:
 
     @classmethod
     def kept(cls, arrays: dict[str, NDArray[Any]]) -> Rows:
-        """What :attr:`arrays` gave."""
+        """What :attr:`arrays` gave.
+
+        Raises:
+            RecordError: it is something else.
+        """
+        for name, values in arrays.items():
+            half = name == "log_probability"
+            if values.dtype.kind != ("f" if half else "u") or (half and values.itemsize > 2):
+                raise RecordError(f"holds {name} as {values.dtype}, which no row is kept as")
+        if len({len(values) for values in arrays.values()}) > 1:
+            raise RecordError("holds arrays that are not of the same rows")
         groups = arrays.get("groups")
         return cls(
             arrays["truth"].astype(np.int64),

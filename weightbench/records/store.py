@@ -145,10 +145,10 @@ class Store:
         try:
             content = read_regular(path, _most_bytes(len(names) * examples))
             arrays = unpack(content, dict.fromkeys(names, examples))
+            rows = Rows.kept({name: arrays[name] for name in beside}) if beside else None
         except RecordError as error:
             raise RecordError(f"{path} cannot be read: {error}") from error
         found = {name: arrays[name].astype(np.int64) for name in ("last", "selected")}
-        rows = Rows.kept(arrays) if beside else None
         if (
             training is None
             or checksum(found) != training.predictions

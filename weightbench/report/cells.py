@@ -31,6 +31,20 @@ def letters_of(board: Board) -> list[str]:
     return [chr(ord("A") + i % 26) * (1 + i // 26) for i in range(len(board.tasks))]
 
 
+def score_heads(board: Board) -> list[str]:
+    """Heads of the columns of scores, by task: ``acc A``, or ``score B`` in another metric."""
+    return [
+        f"{'score' if task in board.metrics else 'acc'} {letter}"
+        for letter, task in zip(letters_of(board), board.tasks, strict=True)
+    ]
+
+
+def task_text(task: str, board: Board) -> str:
+    """A task, and what it is scored by where that is not accuracy."""
+    metric = board.metrics.get(task)
+    return f"{task}, by {metric}" if metric else task
+
+
 def badge_head(board: Board) -> list[str]:
     """The title of the column of badges, where submissions are shown."""
     return ["badge"] if board.badges else []

@@ -10,13 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weightbench.errors import StoreError
+from weightbench.registry.metrics import METRICS
 from weightbench.report.cells import (
     badge_head,
     badge_texts,
     cost_texts,
     letters_of,
+    score_heads,
     sections,
     skill_text,
+    task_text,
     tracks_text,
 )
 from weightbench.scoring import Board, Interval, Row
@@ -44,7 +47,7 @@ def _markdown(board: Board) -> str:
         "track",
         *badge_head(board),
         "skill [95 %]",
-        *[f"acc {letter}" for letter in letters],
+        *score_heads(board),
         "time x",
         "FLOP x",
         "mem x",
@@ -61,7 +64,8 @@ def _markdown(board: Board) -> str:
         lines += [_line(_cells(row, board)[: len(head)]) for row in rows]
         lines.append("")
     lines += [
-        f"- {letter}: {markdown(task)}" for letter, task in zip(letters, board.tasks, strict=True)
+        f"- {letter}: {markdown(task_text(task, board))}"
+        for letter, task in zip(letters, board.tasks, strict=True)
     ]
     lines.append("- skill: 0 is uniform, 1 is oracle (privileged: shown, never ranked)")
     lines.append("- x: a training's cost over uniform's")
@@ -86,12 +90,25 @@ def to_csv(boards: Sequence[Board]) -> str:
     """A line for each weighter on each task; ``task`` is empty where it is about all of them."""
     out = io.StringIO()
     badges = ["badge"] * any(board.badges for board in boards)
-    columns = ["suite"] * any(board.title for board in boards) + [*_COLUMNS, *badges]
+    suite = ["suite"] * any(board.title for board in boards)
+    columns = [*suite, *_COLUMNS, *badges, *_metric_columns(boards)]
     writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
     writer.writeheader()
     for board in boards:
         _write_rows(board, writer)
     return out.getvalue()
+
+
+def _metric_columns(boards: Sequence[Board]) -> list[str]:
+    """Those that any cell fills beside accuracy and skill."""
+    cells = [cell for board in boards for row in board.rows for cell in row.cells.values()]
+    scored = any(cell.metric != "accuracy" for cell in cells)
+    names = [name for name in METRICS if any(name in cell.metrics for cell in cells)]
+    return [*["metric"] * scored, *(
+        f"{name}{end}"
+        for name in [*["score"] * scored, *names]
+        for end in ("", "_low", "_high")
+    )]  # fmt: skip
 
 
 def _write_rows(board: Board, writer: csv.DictWriter[str]) -> None:
@@ -110,8 +127,14 @@ def _write_rows(board: Board, writer: csv.DictWriter[str]) -> None:
             whole |= {"time": cost.time, "flops": cost.flops, "memory": cost.memory}
         writer.writerow(_csv_line(own | whole))
         for task, cell in row.cells.items():
-            bounds = _bounds("accuracy", cell.accuracy) | _bounds("skill", cell.skill)
+            bounds: dict[str, Any] = _bounds("accuracy", cell.accuracy) | _bounds(
+                "skill", cell.skill
+            )
             counts = {"seeds": cell.seeds, "failures": cell.failures}
+            if cell.metric != "accuracy":
+                bounds |= {"metric": cell.metric, **_bounds("score", cell.score)}
+            for name, found in cell.metrics.items():
+                bounds |= _bounds(name, found)
             writer.writerow(_csv_line(own | {"task": task, **counts, **bounds}))
 
 
@@ -136,14 +159,26 @@ def _content(board: Board) -> dict[str, Any]:
         keys.setdefault(r.trial.task, {}).setdefault(r.trial.weighter, []).append(r.trial.key)
     content: dict[str, Any] = {
         "tasks": board.tasks,
-        "rows": [{**dataclasses.asdict(row), "place": row.place} for row in board.rows],
-        "anchors": {task: anchor.model_dump() for task, anchor in board.anchors.items()},
+        "rows": [_row(row) for row in board.rows],
+        "anchors": {task: anchor.as_fields() for task, anchor in board.anchors.items()},
         "notes": board.notes,
         "records": keys,
     }
     if board.badges:
         content["badges"] = dict(board.badges)
     return content
+
+
+def _row(row: Row) -> dict[str, Any]:
+    """All of a row; a metric that is accuracy goes without saying."""
+    fields: dict[str, Any] = {**dataclasses.asdict(row), "place": row.place}
+    for cell in fields["cells"].values():
+        if cell["metric"] == "accuracy":
+            del cell["metric"], cell["score"]
+        for name in ("metrics", "by_class"):  # records of older versions have none
+            if not cell[name]:
+                del cell[name]
+    return fields
 
 
 def _bounds(name: str, interval: Interval | None) -> dict[str, float]:
@@ -157,7 +192,7 @@ def _cells(row: Row, board: Board) -> list[str]:
     for task in board.tasks:
         cell = row.cells.get(task)
         marked = "\\*" if cell and cell.failures else ""
-        accuracies.append(f"{cell.accuracy.mean:.3f}{marked}" if cell else "")
+        accuracies.append(f"{cell.score.mean:.3f}{marked}" if cell else "")
     return [
         row.place,
         markdown(row.weighter),

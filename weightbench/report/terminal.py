@@ -14,8 +14,10 @@ from weightbench.report.cells import (
     badge_texts,
     cost_texts,
     letters_of,
+    score_heads,
     sections,
     skill_text,
+    task_text,
     tracks_text,
 )
 from weightbench.scoring import Board, Cell, Comparison, Difference, Row
@@ -50,7 +52,7 @@ def print_board(board: Board, console: Console) -> None:
     Where the terminal is narrow, accuracies follow in tables of their own.
     """
     letters = letters_of(board)
-    accuracies = [f"acc {letter}" for letter in letters]
+    accuracies = score_heads(board)
     first = ["", "weighter", "track", *badge_head(board), "skill [95 %]"]
     last = ["time x", "FLOP x", "mem x", *["failed"] * any(row.failures for row in board.rows)]
     tables = [[*first, *accuracies, *last]]
@@ -63,7 +65,7 @@ def print_board(board: Board, console: Console) -> None:
         console.print(_table(board, columns))
         console.print()
     for letter, task in zip(letters, board.tasks, strict=True):
-        print_line(console, f"{letter}  {task}")
+        print_line(console, f"{letter}  {task_text(task, board)}")
     for line in (*_KEY, tracks_text(board)):
         print_line(console, line)
     for note in board.notes:
@@ -102,7 +104,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for difference in comparison.tasks:
-        table.add_row(*_difference(difference, difference.task))
+        table.add_row(*_difference(difference, _named(difference)))
     if comparison.overall:
         table.add_row(*_difference(comparison.overall, "skill over all tasks"), style="bold")
     for line in (f"A  {comparison.one}", f"B  {comparison.other}", ""):
@@ -110,6 +112,11 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     console.print(table)
     for note in comparison.notes:
         print_line(console, f"note: {note}")
+
+
+def _named(difference: Difference) -> str:
+    plain = difference.metric == "accuracy"
+    return difference.task if plain else f"{difference.task}, by {difference.metric}"
 
 
 def _difference(difference: Difference, name: str) -> list[Text]:
@@ -130,7 +137,7 @@ def _difference(difference: Difference, name: str) -> list[Text]:
 def _cells(row: Row, board: Board) -> dict[str, str]:
     """By column."""
     accuracies = [_accuracy(row.cells.get(task)) for task in board.tasks]
-    names = [f"acc {letter}" for letter in letters_of(board)]
+    names = score_heads(board)
     return {
         "": row.place,
         "weighter": row.weighter,
@@ -146,4 +153,4 @@ def _cells(row: Row, board: Board) -> dict[str, str]:
 def _accuracy(cell: Cell | None) -> str:
     if cell is None:
         return ""
-    return f"{cell.accuracy.mean:.3f}" + ("*" if cell.failures else "")
+    return f"{cell.score.mean:.3f}" + ("*" if cell.failures else "")

@@ -1,20 +1,22 @@
-"""What skill is measured between: the accuracies of uniform (0) and of oracle (1) on a task."""
+"""What skill is measured between: the scores of uniform (0) and of oracle (1) on a task."""
 
 from __future__ import annotations
 
 import importlib.resources
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import ValidationError
 
 from weightbench.errors import RecordError
-from weightbench.records.fields import Count, Hex, Share
+from weightbench.records.fields import Count, Hex, Name, Share
 from weightbench.records.schema import Record
 from weightbench.records.strict import StrictModel, first_mistake
 from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
+from weightbench.registry.metrics import METRICS
 from weightbench.scoring.results import Samples, Vector, chances, choose, samples
 
 LEAST_GAP = 0.03  # between the anchors, for a task to tell anything
@@ -27,11 +29,12 @@ class Anchor(StrictModel):
 
     Attributes:
         fingerprint: of the task's definition; frozen anchors hold for no other.
-        lower: mean accuracy of uniform.
-        upper: mean accuracy of oracle.
-        chance: accuracy of guessing, which a failed trial scores.
+        lower: mean score of uniform.
+        upper: mean score of oracle.
+        chance: score of guessing, which a failed trial scores.
         seeds: that both were trained on.
         error: standard error of the gap, over seeds.
+        metric: that all of this is in.
     """
 
     fingerprint: Hex
@@ -40,14 +43,19 @@ class Anchor(StrictModel):
     chance: Share
     seeds: Count
     error: float
+    metric: Name = "accuracy"
 
-    def skill(self, accuracy: Vector) -> Vector:
-        """(accuracy - uniform) / (oracle - uniform)."""
-        return (accuracy - self.lower) / (self.upper - self.lower)
+    def as_fields(self) -> dict[str, Any]:
+        """As it is written down; a metric that is accuracy goes without saying."""
+        return self.model_dump(exclude={"metric"} if self.metric == "accuracy" else None)
+
+    def skill(self, score: Vector) -> Vector:
+        """(score - uniform) / (oracle - uniform)."""
+        return (score - self.lower) / (self.upper - self.lower)
 
     @property
     def gap(self) -> float:
-        """Accuracy of oracle less that of uniform."""
+        """Score of oracle less that of uniform."""
         return self.upper - self.lower
 
     @property
@@ -72,8 +80,10 @@ def _anchor(by_name: Samples, task: str, chance: float) -> Anchor | None:
     lower, upper = by_name.get((task, LOWER_ANCHOR)), by_name.get((task, UPPER_ANCHOR))
     if lower is None or upper is None or lower.failed.all() or upper.failed.all():
         return None
-    low = {s: a for s, a, f in zip(lower.seeds, lower.accuracy, lower.failed, strict=True) if not f}
-    up = {s: a for s, a, f in zip(upper.seeds, upper.accuracy, upper.failed, strict=True) if not f}
+    if not METRICS[lower.metric].skill:
+        return None
+    low = {s: a for s, a, f in zip(lower.seeds, lower.score, lower.failed, strict=True) if not f}
+    up = {s: a for s, a, f in zip(upper.seeds, upper.score, upper.failed, strict=True) if not f}
     gaps = [up[seed] - low[seed] for seed in low if seed in up]
     anchor = Anchor(
         fingerprint=lower.records[0].trial.fingerprint,
@@ -82,6 +92,7 @@ def _anchor(by_name: Samples, task: str, chance: float) -> Anchor | None:
         chance=chance,
         seeds=len(gaps),
         error=float(np.std(gaps, ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else 0.0,
+        metric=lower.metric,
     )
     return anchor if anchor.gap > _ANY_GAP else None
 
@@ -101,7 +112,9 @@ def freeze(records: Iterable[Record]) -> tuple[str, list[str]]:
         if task not in found or not found[task].is_informative
     ]
     admitted = {task: found[task] for task in tasks if task in found and found[task].is_informative}
-    return _File(tasks=admitted).model_dump_json(indent=1) + "\n", refused
+    tasks_as_text = {task: anchor.as_fields() for task, anchor in admitted.items()}
+    text = json.dumps({"schema_version": 1, "tasks": tasks_as_text}, indent=1)
+    return text + "\n", refused
 
 
 def informative(anchors: Mapping[str, Anchor]) -> dict[str, Anchor]:

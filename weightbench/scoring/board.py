@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from weightbench.records.schema import Cost, Record
 from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
+from weightbench.registry.metrics import METRICS
 from weightbench.scoring.anchors import Anchor, describe, informative, own_anchors
 from weightbench.scoring.costs import cost_ratios
 from weightbench.scoring.entries import Board, Cell, CostRatios, Row
+from weightbench.scoring.groups import draws_of
+from weightbench.scoring.metrics import by_class, having, own_metrics, values_of
 from weightbench.scoring.resampling import bootstrap, interval
-from weightbench.scoring.results import Sample, Samples, Vector, chances, choose, samples
+from weightbench.scoring.results import (
+    Sample,
+    Samples,
+    Vector,
+    all_metrics,
+    chances,
+    choose,
+    samples,
+)
 from weightbench.scoring.significance import ENOUGH_SEEDS
 from weightbench.scoring.standing import Standing, standings, too_few
 
@@ -23,6 +35,7 @@ def board(
     tasks: Sequence[str] | None = None,
     frozen: Mapping[str, Anchor] | None = None,
     data: Mapping[str, str] | None = None,
+    metric: str | None = None,
 ) -> Board:
     """Score records.
 
@@ -32,35 +45,49 @@ def board(
         tasks: which tasks, in order; all that occur where not given.
         frozen: published anchors by task; a task without any is measured by its own runs'.
         data: checksums of today's data by task; see :func:`~weightbench.scoring.results.choose`.
+        metric: what to score by; each task's own where not given.
     """
     chosen = choose(records, data)
     kept = chosen.kept
     if tasks is None:
         tasks = sorted({r.trial.task for r in kept})
     kept = [r for r in kept if r.trial.task in tasks]
-    by_name, anchors, notes = anchored(kept, frozen or {})
+    by_name, anchors, notes = anchored(kept, frozen or {}, metric)
     known = {task: anchors[task] for task in tasks if task in anchors}
     anchors = informative(known)
     notes = chosen.notes + notes
-    notes += _warnings(by_name, tasks, known)
-    rows = _rows(by_name, tasks, anchors, cost_ratios(costs, kept, tasks))
-    return Board(tuple(tasks), tuple(rows), anchors, tuple(notes), tuple(kept))
+    notes += _warnings(by_name, tasks, known, metric)
+    rows = _rows(by_name, tasks, anchors, cost_ratios(costs, kept, tasks), all_metrics(kept))
+    if metric is not None and not anchors:
+        rows = sorted(rows, key=lambda row: _order_by(row, metric))
+    metrics = {task: s.metric for (task, _), s in by_name.items() if s.metric != "accuracy"}
+    return Board(tuple(tasks), tuple(rows), anchors, tuple(notes), tuple(kept), metrics=metrics)
 
 
 def anchored(
-    kept: Sequence[Record], frozen: Mapping[str, Anchor]
+    kept: Sequence[Record], frozen: Mapping[str, Anchor], metric: str | None = None
 ) -> tuple[Samples, dict[str, Anchor], list[str]]:
     """Samples, the anchor of every task that has one, and where anchors are not the frozen ones."""
+    values = values_of(kept, metric)
+    known = chances(kept)
+    kept, lacking = having(kept, metric, values)
+    own_metric = own_metrics(kept)
     fingerprints = {r.trial.task: r.trial.fingerprint for r in kept}
+    frozen = {
+        task: anchor
+        for task, anchor in frozen.items()
+        if anchor.metric == (metric or own_metric.get(task, anchor.metric))
+    }
     valid = {t: a for t, a in frozen.items() if fingerprints.get(t) == a.fingerprint}
-    chance = chances(kept) | {task: anchor.chance for task, anchor in valid.items()}
-    by_name = samples(kept, chance)
+    chance = known | {task: anchor.chance for task, anchor in valid.items()}
+    by_name = samples(kept, chance, metric, values)
     own = {t: a for t, a in own_anchors(by_name, chance).items() if t not in valid}
     notes = [
         f"{task}: its definition is not the one its published anchors were made with"
         for task in sorted(fingerprints)
         if task in frozen and task not in valid
     ]
+    notes = [*lacking, *notes]
     counted = informative({**valid, **own})
     if used := [task for task in own if task in counted]:
         which = "" if not valid else f" on {', '.join(used)}"
@@ -69,11 +96,19 @@ def anchored(
     return by_name, {**valid, **own}, notes
 
 
-def _warnings(by_name: Samples, tasks: Sequence[str], known: Mapping[str, Anchor]) -> list[str]:
+def _warnings(
+    by_name: Samples, tasks: Sequence[str], known: Mapping[str, Anchor], metric: str | None
+) -> list[str]:
     """What a reader must know of tasks, seeds, gaps and failures; ``known`` are all anchors."""
     anchors, present = informative(known), {task for task, _ in by_name}
+    skill = metric is None or METRICS[metric].skill
     notes = [
-        *(_about_task(task, task in present, known.get(task), task in anchors) for task in tasks),
+        *_about_metrics(by_name, metric),
+        *(
+            _about_task(task, task in present, known.get(task), task in anchors)
+            for task in tasks
+            if skill or task not in present
+        ),
         _about_seeds(by_name, anchors),
         _about_gaps(by_name, anchors),
         _about_failures(by_name),
@@ -92,6 +127,20 @@ def _about_task(task: str, present: bool, anchor: Anchor | None, counts: bool) -
     if not anchor.is_informative:
         return f"{task}: {describe(anchor)}; skill says little there"
     return None
+
+
+def _about_metrics(by_name: Samples, metric: str | None) -> list[str]:
+    """What cells are in where that is not accuracy."""
+    if metric is not None:
+        order = "" if METRICS[metric].skill else "; it gives no skill and no places"
+        better = "more" if METRICS[metric].higher else "less"
+        return [f"scored by {metric}, {METRICS[metric].words}: {better} is better{order}"]
+    own = {task: sample.metric for (task, _), sample in by_name.items()}
+    return [
+        f"{task}: scored by {name}, {METRICS[name].words}"
+        for task, name in own.items()
+        if name != "accuracy"
+    ]
 
 
 def _about_seeds(by_name: Samples, anchors: Mapping[str, Anchor]) -> str | None:
@@ -128,6 +177,7 @@ def _rows(
     tasks: Sequence[str],
     anchors: Mapping[str, Anchor],
     costs: Mapping[str, CostRatios],
+    others: Mapping[str, Samples],
 ) -> list[Row]:
     """All weighters by skill, the best first; below them those that lack a task."""
     weighters = sorted({weighter for _, weighter in by_name})
@@ -139,6 +189,12 @@ def _rows(
             if sample is None:
                 continue
             cell, skill = _cell(sample, task, anchors.get(task))
+            metrics = {
+                name: interval(float(found.score.mean()), draws_of(found, task))
+                for name, by_metric in others.items()
+                if (found := by_metric.get((task, weighter)))
+            }
+            cell = dataclasses.replace(cell, metrics=metrics)
             cells[weighter][task] = cell
             skills[weighter] += [skill] if skill else []
     places = standings(_ranked(by_name, anchors), by_name, anchors)
@@ -160,19 +216,29 @@ def _order(row: Row, anchors: Mapping[str, Anchor]) -> tuple[int, float]:
     return missing, -row.skill.mean if row.skill else np.inf
 
 
+def _order_by(row: Row, metric: str) -> tuple[int, float]:
+    """Those with most tasks first, then the best mean of a metric that gives no skill."""
+    means = [cell.score.mean for cell in row.cells.values()]
+    return -len(means), float(np.mean(means)) * (-1 if METRICS[metric].higher else 1)
+
+
 def _cell(
     sample: Sample, task: str, anchor: Anchor | None
 ) -> tuple[Cell, tuple[float, Vector] | None]:
     """A cell; and its mean skill with the bootstrap draws of it."""
-    draws, mean = bootstrap(sample.accuracy, task), float(sample.accuracy.mean())
+    draws, mean = draws_of(sample, task), float(sample.score.mean())
+    accuracy, exact = float(sample.accuracy.mean()), sample.metric == "accuracy"
     skill = None
     if anchor:
         skill = (float(anchor.skill(np.array([mean]))[0]), anchor.skill(draws))
     cell = Cell(
-        accuracy=interval(mean, draws),
+        accuracy=interval(accuracy, draws if exact else bootstrap(sample.accuracy, task)),
         skill=interval(*skill) if skill else None,
         seeds=len(sample.seeds),
         failures=int(sample.failed.sum()),
+        score=interval(mean, draws),
+        metric=sample.metric,
+        by_class=by_class(sample.records),
     )
     return cell, skill
 

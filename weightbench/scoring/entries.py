@@ -23,13 +23,18 @@ class Interval:
 class Cell:
     """One weighter on one task: accuracy and skill over seeds, and how many of them failed.
 
-    ``skill`` is None where the task has no anchors.
+    ``skill`` is None where the task has no anchors. ``score`` is in ``metric``, which skill is told
+    in; ``metrics`` are all others that its records have, ``by_class`` means of each class.
     """
 
     accuracy: Interval
     skill: Interval | None
     seeds: int
     failures: int
+    score: Interval
+    metric: str = "accuracy"
+    metrics: Mapping[str, Interval] = dataclasses.field(default_factory=dict)
+    by_class: Mapping[str, list[float | None]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +94,8 @@ class Board:
 
     ``records`` are those that the numbers were made from, by task, weighter and seed; ``badges``
     say how far submitted rows were verified, by weighter. ``title`` and ``about`` are the suite's,
-    where the board is one's.
+    where the board is one's. ``metrics`` say what the cells of a task are in,
+    where that is not accuracy.
     """
 
     tasks: tuple[str, ...]
@@ -100,6 +106,7 @@ class Board:
     badges: Mapping[str, str] = dataclasses.field(default_factory=dict)
     title: str = ""
     about: str = ""
+    metrics: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def covered(self, row: Row) -> int:
         """On how many of the tasks that give skill a row has results."""

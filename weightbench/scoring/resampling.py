@@ -19,15 +19,15 @@ def bootstrap(values: Vector, task: str) -> Vector:
     seeds are resampled alike: the bootstrap is paired, and nobody else's entry moves it. Tasks are
     resampled one by one, so that the mean over tasks is stratified.
     """
-    return _shares(task, len(values)) @ values
+    return shares(task, len(values)) @ values
 
 
 @functools.lru_cache(maxsize=4)
-def _shares(task: str, seeds: int) -> Vector:
+def shares(task: str, seeds: int) -> Vector:
     """(RESAMPLES, seeds): the share of each seed in each resample."""
     rng = np.random.default_rng([*task.encode(), seeds])
-    shares: Vector = rng.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES) / seeds
-    return shares
+    drawn: Vector = rng.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES) / seeds
+    return drawn
 
 
 def interval(mean: float, draws: Vector) -> Interval:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightbench.records.schema import Record
+from weightbench.registry.metrics import METRICS
+from weightbench.scoring.metrics import chance_of, having, own_metrics, values_of
 
 Vector = NDArray[np.float64]
 
@@ -23,12 +25,24 @@ class Sample:
         seeds: (n,) int64.
         accuracy: (n,) float64.
         failed: (n,) bool.
+        score: (n,) float64, in the metric.
+        metric: of ``score``.
     """
 
     records: tuple[Record, ...]
     seeds: NDArray[np.int64]
     accuracy: Vector
     failed: NDArray[np.bool_]
+    score: Vector
+    metric: str = "accuracy"
+
+    def of_seeds(self, seeds: Sequence[int]) -> Sample:
+        """The trials of these seeds alone."""
+        kept = np.isin(self.seeds, seeds)
+        return Sample(
+            tuple(r for r, keep in zip(self.records, kept, strict=True) if keep),
+            self.seeds[kept], self.accuracy[kept], self.failed[kept], self.score[kept], self.metric,
+        )  # fmt: skip
 
 
 Samples = Mapping[tuple[str, str], Sample]  # by task and weighter, in alphabetical order
@@ -132,23 +146,59 @@ def _age(record: Record) -> tuple[str, str, str]:
     return (record.finished, record.status, predictions)
 
 
-def samples(kept: Sequence[Record], chance: Mapping[str, float]) -> Samples:
-    """Records as :func:`newest` ordered them, in arrays; ``chance`` is what a failure scores."""
+def samples(
+    kept: Sequence[Record],
+    chance: Mapping[str, float],
+    metric: str | None = None,
+    values: Mapping[str, float] | None = None,
+) -> Samples:
+    """Records as :func:`newest` ordered them, in arrays; ``chance`` is what a failure scores.
+
+    Args:
+        kept: all of them with the metric, or failed.
+        chance: accuracy of guessing, by task.
+        metric: the scores are in; each task's own where not given.
+        values: of that metric by key of the trial; found where not given.
+    """
+    own = own_metrics(kept)
+    values = values_of(kept, metric) if values is None else values
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in kept:
         groups[record.trial.task, record.trial.weighter].append(record)
-    return {name: _sample(group, chance.get(name[0], 0.0)) for name, group in groups.items()}
+    return {
+        name: _sample(
+            group, chance.get(name[0], 0.0), metric or own.get(name[0], "accuracy"), values
+        )
+        for name, group in groups.items()
+    }
 
 
-def _sample(group: Sequence[Record], chance: float) -> Sample:
+def _sample(
+    group: Sequence[Record], chance: float, metric: str, values: Mapping[str, float]
+) -> Sample:
+    guessed = chance_of(metric, chance)
     return Sample(
         records=tuple(group),
         seeds=np.array([r.trial.seed for r in group], np.int64),
         accuracy=np.array([r.training.accuracy if r.training else chance for r in group]),
         failed=np.array([r.training is None for r in group]),
+        score=np.array([values.get(r.trial.key, guessed) for r in group], np.float64),
+        metric=metric,
     )
 
 
 def chances(kept: Iterable[Record]) -> dict[str, float]:
     """The accuracy of guessing on each task, as its records say."""
     return {r.trial.task: r.training.chance for r in kept if r.training}
+
+
+def all_metrics(kept: Sequence[Record]) -> dict[str, Samples]:
+    """Samples in every metric but accuracy, of the tasks whose records were made with scores."""
+    scored = {r.trial.task: r.training.scores is not None for r in kept if r.training}
+    older = {r.trial.task for r in kept if r.training and r.training.scores is None}
+    kept = [r for r in kept if scored.get(r.trial.task) and r.trial.task not in older]
+    found: dict[str, Samples] = {}
+    for metric in METRICS.keys() - {"accuracy"} if kept else ():
+        values = values_of(kept, metric)
+        found[metric] = samples(having(kept, metric, values)[0], chances(kept), metric, values)
+    return {metric: found[metric] for metric in METRICS if metric in found}

@@ -39,7 +39,7 @@ class PairedSkill:
         for (i, task), weighter in itertools.product(scored, weighters):
             sample = by_name[task, weighter]
             columns = [place[i, int(seed)] for seed in sample.seeds]
-            self.skill[weighter][columns] = anchors[task].skill(sample.accuracy)
+            self.skill[weighter][columns] = anchors[task].skill(sample.score)
 
     def differences(self, one: str, other: str) -> tuple[Vector, int]:
         """What each shared (task, seed) adds to the difference in skill; fewest seeds of a task."""

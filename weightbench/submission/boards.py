@@ -31,6 +31,7 @@ class Loaded:
         damaged: files that cannot be read.
         data: checksums of the data of tasks as they are today.
         notes: by task, which submitted records are left out.
+        metric: what boards score by; each task's own where it is None.
     """
 
     records: Sequence[Record]
@@ -41,6 +42,7 @@ class Loaded:
     damaged: tuple[str, ...]
     data: Mapping[str, str]
     notes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    metric: str | None = None
 
     def of_tracks(self, tracks: Collection[Track]) -> Loaded:
         """What weighters of these tracks alone left, and the anchors."""
@@ -77,7 +79,7 @@ class Loaded:
         return dataclasses.replace(self._scored(kept, tasks), title=name, about=suite.about)
 
     def _scored(self, records: Sequence[Record], tasks: Sequence[str] | None) -> Board:
-        scored = board(records, self.costs, tasks, published_anchors(), self.data)
+        scored = board(records, self.costs, tasks, published_anchors(), self.data, self.metric)
         shown = {row.weighter for row in scored.rows}
         badges = {weighter: badge for weighter, badge in self.badges.items() if weighter in shown}
         left = [self.notes[task] for task in scored.tasks if task in self.notes]

@@ -9,17 +9,21 @@ import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weightbench.errors import BadSpec, DataUnavailable
 from weightbench.identity import checksum_of_text
+from weightbench.records.measures import tallies
 from weightbench.records.predictions import Predictions
 from weightbench.records.schema import Record
+from weightbench.records.scores import Tally
 from weightbench.registry import SUITES, WRAPPERS
 from weightbench.scoring import Anchor, published_anchors
 from weightbench.spec import parse_spec
 from weightbench.submission.manifest import SOURCE, Manifest
 from weightbench.submission.reading import Submission
 from weightbench.submission.safe import refuse
+from weightbench.training.splits import Splits
 from weightbench.training.task import Task, make_task
 
 
@@ -76,6 +80,9 @@ def _tasks(manifest: Manifest) -> dict[str, Task]:
     if set(manifest.tasks) != set(tasks):
         odd = min(set(manifest.tasks) ^ set(tasks))
         refuse(f"the tasks are not those of the suite {manifest.suite}: {odd}")
+    for task in made:  # reruns and what they take off a row are in accuracy
+        if task.metric != "accuracy":
+            refuse(f"{task.name} is scored by {task.metric}; submissions are scored by accuracy")
     return tasks
 
 
@@ -128,5 +135,18 @@ def _rescore(record: Record, predictions: Predictions, task: Task) -> None:
     for kind, value in found.items():
         if not math.isclose(value, told[kind], abs_tol=1e-9):
             refuse(f"{where}: the record says {kind} {told[kind]:.6f}; it comes to {value:.6f}")
+    if training.scores and training.scores.tallies != _tallies(splits, task, predictions["last"]):
+        refuse(f"{where}: the record says other numbers of right test rows than there are")
+    if training.scores and training.scores.metric != task.metric:
+        refuse(f"{where}: the record says {training.scores.metric}; it is scored by {task.metric}")
     if training.steps > task.recipe.steps:
         refuse(f"{where}: {training.steps} steps; the task has {task.recipe.steps}")
+
+
+def _tallies(splits: Splits, task: Task, last: NDArray[np.int64]) -> list[Tally]:
+    labels, groups = task.data.labels, task.data.groups
+    train, test = (
+        (labels[part], None if groups is None else groups[part])
+        for part in (splits.train, splits.test)
+    )
+    return tallies(train, test, last == test[0])

@@ -90,7 +90,7 @@ class WeighterPart:
 def task_part(task: str, index: PageIndex) -> TaskPart:
     """What there is to show of a task, over all boards."""
     cells, card = index.cells_of_task(task), index.cards.get(task)
-    best = sorted(cells, key=lambda weighter: -cells[weighter].accuracy.mean)
+    best = sorted(cells, key=lambda weighter: -cells[weighter].score.mean)
     return TaskPart(
         name=task,
         id=index.tasks[task],

@@ -60,7 +60,7 @@ def sweep(rows: Sequence[Row], swept: Moving) -> Sweep | None:
     shown = [row for row in rows if sum(task in row.cells for task in swept.values) > 1]
     if not shown:
         return None
-    seen = [row.cells[task].accuracy for row in shown for task in swept.values if task in row.cells]
+    seen = [row.cells[task].score for row in shown for task in swept.values if task in row.cells]
     low, high = padded(min(a.low for a in seen), max(a.high for a in seen), 0.01)
     y = scale(low, high, HEIGHT - MARGIN, MARGIN / 2)
     right = WIDTH - _LABELS
@@ -87,7 +87,7 @@ def sweep(rows: Sequence[Row], swept: Moving) -> Sweep | None:
 
 
 def _point(cell: Cell, where: str, x: float, y: Callable[[float], float]) -> Point:
-    a = cell.accuracy
+    a = cell.score
     words = f"{where}: {a.mean:.3f} [{a.low:.3f}, {a.high:.3f}], {cell.seeds} seeds"
     return Point(round(x, 1), y(a.mean), y(a.low), y(a.high), words)
 
