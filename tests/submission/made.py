@@ -164,7 +164,7 @@ class Folder:
             wrong = np.flatnonzero(found["last"] != truth)[:number]
             found["last"][wrong] = truth[wrong]
             accuracy = float((found["last"] == truth).mean())
-            changes[seed] = {"accuracy": accuracy, "predictions": checksum(found)}
+            changes[seed] = {"accuracy": accuracy, "predictions": checksum(found), "scores": None}
             for kind, classes in found.items():
                 content = npy(classes.astype("u1").tobytes(), len(classes))
                 members.append((f"{key}.{kind}.npy", content))
