@@ -25,7 +25,8 @@ class L2B(wb.Weighter):
     def weigh(self, batch: wb.Batch) -> Tensor:
         """``a_i + b_i``; the target becomes ``(a_i label + b_i prediction) / (a_i + b_i)``."""
         tangent, logits = batch.tangent(), batch.logits.detach()
-        both = F.one_hot(torch.stack([batch.labels, logits.argmax(1)]), logits.shape[1]).to(logits)
+        each = logits.new_ones(logits.shape[1]).diag()  # one_hot would wait for the device
+        both = each[torch.stack([batch.labels, logits.argmax(1)])]
         helps = ((logits.softmax(1) - both) * tangent).sum(2)
         parts = wb.normalize(helps.flatten()).view_as(helps)
         weights = parts.sum(0)

@@ -30,8 +30,8 @@ from weightbench.training.trainer import Stepper, eager
 from weightbench.training.weight_log import WeightLog
 
 REPLAYED = {
-    "adaboost", "l2rw", "l2rw-auto", "l2rw-fused", "l2rw-layerwise", "oracle", "proportion",
-    "reed-hard", "reed-soft", "s-model", "uniform", "weighted",
+    "adaboost", "in-run-shapley", "l2b", "l2rw", "l2rw-auto", "l2rw-fused", "l2rw-layerwise",
+    "oracle", "proportion", "reed-hard", "reed-soft", "s-model", "uniform", "weighted",
 }  # fmt: skip
 
 
