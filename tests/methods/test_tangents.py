@@ -12,7 +12,8 @@ from weightbench.methods.in_run_shapley import _Accounts
 from weightbench.methods.l2b import L2B
 
 import weightbench as wb
-from weightbench.training.batch import ComputedBatch, GivenBatch, with_clean
+from weightbench.training.batch import ComputedBatch, with_clean
+from weightbench.training.batch_kinds import GivenBatch
 
 from .toys import first_batch, trained
 
