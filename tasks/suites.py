@@ -68,3 +68,30 @@ wb.register_suite(
     seeds=6,
     about="nothing is wrong with the data: what a method costs where there is nothing to mend",
 )  # fmt: skip
+
+_RIVALS = (
+    "uniform", "gce", "focal", "superloss", "class-balanced", "logit-adjust", "ldam-drw", "elr",
+    "co-teaching", "gmm", "aum", "confident-learning", "jtt", "resample",
+    "mw-net", "glc", "rho", "uniform+llr", "uniform+ft", "clean-only", "l2rw-auto", "oracle",
+)  # fmt: skip
+
+wb.register_suite(
+    "rivals",
+    tasks=(
+        "digits-uniform-flip-v0",
+        "digits-background-flip-v0",
+        "digits49-imbalance-v0",
+        "breast-cancer-uniform-flip-v0",
+    ),
+    weighters=_RIVALS,
+    seeds=8,
+    about="what was published since 2018 beside learning to reweight, on embedded data",
+)
+
+wb.register_suite(
+    "rivals-mnist",
+    tasks=("mnist-uniform-flip-v0", "mnist-background-flip-v0"),
+    weighters=_RIVALS,
+    seeds=8,
+    about="what was published since 2018 beside learning to reweight, on MNIST with flipped labels",
+)

@@ -517,7 +517,7 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
         text("records.json", b'"schema_version": 1', b'"schema_version": 2'),
         "records.json: schema_version: Input should be 1; 2 was made by a newer",
     ),
-    "a newer record": (lambda f: f.first(lambda r: r.update(schema_version=3)), "newer version"),
+    "a newer record": (lambda f: f.first(lambda r: r.update(schema_version=4)), "newer version"),
     "a record with a field more": (lambda f: f.first(lambda r: r.update(more=1)), "newer version"),
     "privileged in one trial": (trial(privileged=True), "privileged at one time and not at"),
     "submitted twice": (neighbour, "its source does what that of mine.py:Mine does"),
