@@ -59,11 +59,11 @@ wb.register_task(wb.Task(
     "adult-groups-v0",
     dataset=adult, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerGroup(3), select=1000,
     train=5000, model=adult_mlp, recipe=_RECIPE,
-    about="income by census answers, few rich women among 5,000 rows; 12 clean rows by sex; MLP",
+    about="income; few rich women in 5,000 rows: worst recall counts, no accuracy; 12 clean rows",
 ))  # fmt: skip
 wb.register_task(wb.Task(
     "adult-biased-labels-v0",
     dataset=adult, corruption=wb.GroupFlip(0.4, group=0, label=1, becomes=0),
     holdout=wb.HoldoutPerGroup(3), select=1000, train=5000, model=adult_mlp, recipe=_RECIPE,
-    about="40 % of the rich women among 5,000 rows are called poor; 12 clean rows by sex; MLP",
+    about="40 % of the rich women are called poor; worst recall counts, no accuracy; 12 clean rows",
 ))  # fmt: skip

@@ -42,7 +42,7 @@ wb.register_suite(
     ),
     weighters=(
         "uniform", "random", "proportion", "gce", "elr", "co-teaching", "clean-only", "l2rw-auto",
-        "oracle",
+        "oracle", "oracle-groups",
     ),
     seeds=6,
     about="one task of each kind of bias that is no uniform flip, on embedded data",
