@@ -18,7 +18,10 @@ def digits() -> wb.DataSet:
     """All ten digits: (1797, 1, 8, 8) float32 in [0, 1]."""
     images, labels = load_digits(return_X_y=True)
     inputs = (images / 16).astype(np.float32).reshape(-1, 1, 8, 8)
-    return wb.DataSet("digits", inputs, labels.astype(np.int64), 10)
+    return wb.DataSet(
+        "digits", inputs, labels.astype(np.int64), 10, licence="CC BY 4.0",
+        citation="Alpaydin & Kaynak 1998, UCI Machine Learning Repository, doi 10.24432/C50P49",
+    )  # fmt: skip
 
 
 @functools.cache

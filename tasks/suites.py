@@ -33,6 +33,42 @@ wb.register_suite(
     about="every method and composition of Ren et al. 2018, Tables 1 and 2, on embedded digits",
 )  # fmt: skip
 
+wb.register_suite(
+    "bias",
+    tasks=(
+        "digits-pair-flip-v0", "digits-class-flip-v0", "digits-input-flip-v0",
+        "digits-long-tail-v0", "digits-noisy-tail-v0",
+        "adult-groups-v0", "adult-biased-labels-v0",
+    ),
+    weighters=(
+        "uniform", "random", "proportion", "gce", "elr", "co-teaching", "clean-only", "l2rw-auto",
+        "oracle", "oracle-groups",
+    ),
+    seeds=6,
+    about="one task of each kind of bias that is no uniform flip, on embedded data",
+)  # fmt: skip
+
+wb.register_suite(
+    "clean-set",
+    tasks=(
+        *(f"digits-uniform-flip-v0[clean={clean}]" for clean in (1, 10)), "digits-uniform-flip-v0",
+        *(f"digits-uniform-flip-v0[clean=10,holdout_noise={noise}]" for noise in (0.1, 0.2, 0.4)),
+    ),
+    weighters=("uniform", "uniform+ft", "clean-only", "l2rw-auto", "oracle"),
+    seeds=6,
+    about="the hold-out: 1, 3 and 10 images a class; 10, 20 and 40 % of its labels wrong",
+)  # fmt: skip
+
+wb.register_suite(
+    "harm",
+    tasks=("digits-clean-v0", "breast-cancer-uniform-flip-v0[noise=0.0]"),
+    weighters=(
+        "uniform", "random", "proportion", "gce", "elr", "co-teaching", "clean-only", "l2rw-auto",
+    ),
+    seeds=6,
+    about="nothing is wrong with the data: what a method costs where there is nothing to mend",
+)  # fmt: skip
+
 _RIVALS = (
     "uniform", "gce", "focal", "superloss", "class-balanced", "logit-adjust", "ldam-drw", "elr",
     "co-teaching", "gmm", "aum", "confident-learning", "jtt", "resample",

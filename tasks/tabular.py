@@ -18,8 +18,10 @@ def breast_cancer() -> wb.DataSet:
     """(569, 30) float32 measurements, standardised by each training split."""
     table, labels = load_breast_cancer(return_X_y=True)
     return wb.DataSet(
-        "breast-cancer", table.astype(np.float32), labels.astype(np.int64), 2, standardize=True
-    )
+        "breast-cancer", table.astype(np.float32), labels.astype(np.int64), 2, standardize=True,
+        licence="CC BY 4.0",
+        citation="Wolberg et al. 1993, UCI Machine Learning Repository, doi 10.24432/C5DW2B",
+    )  # fmt: skip
 
 
 def tabular_mlp(data: wb.DataSet) -> nn.Module:

@@ -26,7 +26,10 @@ _HOMES = {
         "UniformFlip",
         "describe",
     ),
+    "data.class_flips": ("ClassFlip", "GroupFlip", "PairFlip"),
     "data.dataset": ("DataSet",),
+    "data.input_noise": ("MarginFlip", "PartDependentFlip"),
+    "data.long_tail": ("LongTail", "NoisyLongTail"),
     "data.images": ("image_set",),
     "training.recipe": ("Recipe",),
     "registry": ("register_suite",),
@@ -34,7 +37,7 @@ _HOMES = {
     "training.start": ("start",),
     "training.trainer": ("Trainer",),
     "spec": ("Spec", "parse_spec"),
-    "training.splits": ("HoldoutPerClass", "HoldoutTotal"),
+    "training.splits": ("HoldoutPerClass", "HoldoutPerGroup", "HoldoutTotal"),
     "training.task": ("Task", "make_task", "register_task"),
     "training.weighter": (
         "Weighter",
@@ -61,14 +64,22 @@ __all__ = [
     "Aligned",
     "BackgroundFlip",
     "Batch",
+    "ClassFlip",
     "Corrupted",
     "Corruption",
     "CropFlip",
     "DataSet",
+    "GroupFlip",
     "HoldoutPerClass",
+    "HoldoutPerGroup",
     "HoldoutTotal",
     "Imbalance",
+    "LongTail",
+    "MarginFlip",
     "NoCorruption",
+    "NoisyLongTail",
+    "PairFlip",
+    "PartDependentFlip",
     "Recipe",
     "Reweighter",
     "Run",
@@ -106,6 +117,7 @@ if TYPE_CHECKING:
     from weightbench.check import check_task, check_weighter
     from weightbench.data.augmentation import CropFlip
     from weightbench.data.cache import cached_file
+    from weightbench.data.class_flips import ClassFlip, GroupFlip, PairFlip
     from weightbench.data.corruption import (
         BackgroundFlip,
         Corrupted,
@@ -117,11 +129,13 @@ if TYPE_CHECKING:
     )
     from weightbench.data.dataset import DataSet
     from weightbench.data.images import image_set
+    from weightbench.data.input_noise import MarginFlip, PartDependentFlip
+    from weightbench.data.long_tail import LongTail, NoisyLongTail
     from weightbench.registry import register_suite
     from weightbench.spec import Spec, parse_spec
     from weightbench.training.recipe import Recipe
     from weightbench.training.run import Batch, Run
-    from weightbench.training.splits import HoldoutPerClass, HoldoutTotal
+    from weightbench.training.splits import HoldoutPerClass, HoldoutPerGroup, HoldoutTotal
     from weightbench.training.start import start
     from weightbench.training.task import Task, make_task, register_task
     from weightbench.training.trainer import Trainer

@@ -159,7 +159,7 @@ def test_splits_that_share_an_example_are_refused(role: str) -> None:
     labels = np.zeros(2, np.int64)
     corrupted = describe(labels, labels, np.arange(2), 2)
     with pytest.raises(SharedExamples, match=f"train and {role} share 1 example"):
-        Splits(given=labels, corrupted=corrupted, **arrays)
+        Splits(given=labels, holdout_given=labels, corrupted=corrupted, **arrays)
 
 
 @pytest.mark.parametrize(

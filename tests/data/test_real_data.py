@@ -73,3 +73,56 @@ def test_a_short_track_steps_on_the_real_images() -> None:
     run.step(run.weighter.weigh(batch))
     assert batch.losses.isfinite().all()
     assert run.steps_taken == 1
+
+
+@mnist
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [
+        ("mnist-class-flip-v0", 0.3), ("mnist-pair-flip-v0", 0.45), ("mnist-input-flip-v0", 0.5),
+        ("mnist-margin-flip-v0", 0.48), ("mnist-long-tail-v0", 0.0),
+    ],
+)  # fmt: skip
+def test_mnist_is_as_biased_as_the_task_says(name: str, rate: float) -> None:
+    """A thousand labels: where each is drawn, three deviations of their share are .047."""
+    splits = wb.make_task(name).split(0)
+    assert splits.corrupted.rate == pytest.approx(rate, abs=0.047)
+    assert len(splits.holdout) == 20
+
+
+@mnist
+def test_the_colour_of_a_digit_misleads_in_the_test() -> None:
+    """As in the paper: 25 % of the labels are flipped, and 90 % of the test images are odd."""
+    task = wb.make_task("colored-mnist-groups-v0")
+    data, splits = task.data, task.split(0)
+    assert data.groups is not None
+    assert data.shape == (2, 14, 14)
+    odd = data.labels != data.groups
+    assert odd[splits.train].mean() == pytest.approx(0.15, abs=0.01)
+    assert odd[splits.test].mean() == pytest.approx(0.9, abs=0.01)
+    for group in (0, 1):
+        assert not data.inputs[data.groups == group][..., 1 - group].any()
+    digit = wb.make_task("mnist-pair-flip-v0").data.labels
+    assert ((digit < 5) != data.labels).mean() == pytest.approx(0.25, abs=0.005)
+
+
+def test_superclasses_of_cifar_100_are_five_classes_each() -> None:
+    """Bee and beetle, cattle and camel ...: of a hundred flips in blocks, six stay inside."""
+    from weightbench.tasks.cifar_bias import BLOCK, SUPERCLASS, WITHIN_SUPERCLASS
+
+    assert np.bincount(SUPERCLASS).tolist() == [5] * 20
+    assert len(WITHIN_SUPERCLASS) == 400
+    inside = {pair for pair in BLOCK if SUPERCLASS[pair[0]] == SUPERCLASS[pair[1]]}
+    assert inside == {(6, 7), (19, 15), (42, 43), (63, 64), (86, 87), (89, 85)}
+    assert inside < set(WITHIN_SUPERCLASS)
+
+
+@cifar10
+@cifar10n
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [("aggregate", 0.0901), ("random1", 0.1723), ("random2", 0.1812), ("random3", 0.1764)],
+)
+def test_people_are_as_often_wrong_as_published(name: str, rate: float) -> None:
+    splits = wb.make_task(f"cifar10-human-{name}-v0").split(0)
+    assert splits.corrupted.rate == pytest.approx(rate, abs=0.003)

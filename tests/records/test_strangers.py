@@ -396,7 +396,7 @@ def test_the_published_records_are_a_folder_of_records() -> None:
     assert is_store(Path(__file__).parents[2] / "leaderboard")
 
 
-@pytest.mark.parametrize("schema", [2, 3])
+@pytest.mark.parametrize("schema", [SCHEMA, SCHEMA + 1])
 def test_what_a_newer_version_wrote_is_left_where_it_is(tmp_path: Path, schema: int) -> None:
     """In another schema; or in this one, with a field more than there is and a right checksum."""
     store = filled(tmp_path / "runs")

@@ -506,6 +506,8 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
         training(phases={"train": 1e12}), "training.phases.train: Input should",
     ),
     "a training without training": (training(phases={"rest": 1.0}), "does not have the phases"),
+    "no chance at all": (training(chance=0.0), "chance is 0, of more classes than there are"),
+    "hardly a chance": (training(chance=5e-324), "of more classes than there are"),
     "no step": (training(steps=0), "a training has steps"),
     "a curve that goes back": (
         training(select_curve=[[9, 0.5], [8, 0.5]]), "the steps of the curve are not those",
@@ -525,7 +527,7 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
         text("records.json", b'"schema_version": 1', b'"schema_version": 2'),
         "records.json: schema_version: Input should be 1; 2 was made by a newer",
     ),
-    "a newer record": (lambda f: f.first(lambda r: r.update(schema_version=3)), "newer version"),
+    "a newer record": (lambda f: f.first(lambda r: r.update(schema_version=4)), "newer version"),
     "a record with a field more": (lambda f: f.first(lambda r: r.update(more=1)), "newer version"),
     "privileged in one trial": (trial(privileged=True), "privileged at one time and not at"),
     "submitted twice": (neighbour, "its source does what that of mine.py:Mine does"),

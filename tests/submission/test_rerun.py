@@ -83,7 +83,7 @@ TRAINED: dict[str, tuple[Edit, str | None]] = {
     "honest": (lambda _: None, None),
     "forks": (source("import os\nif os.fork() == 0:\n    os._exit(0)\n"), None),
     "is named like a library": (named_like_a_library, None),
-    "hangs": (source("", "import time; time.sleep(1000)"), "took longer than 20 s and was stopped"),
+    "hangs": (source("", "import time; time.sleep(1000)"), "took longer than 8 s and was stopped"),
     "ends the process": (source("", "import os; os._exit(0)"), "exited with status 0"),
     "takes all memory": (source("", "torch.zeros(10**10).fill_(1)"), "trained again: .*memory"),
     "is privileged in secret": (privileged, "it declares privileged at one time and not at"),
@@ -112,7 +112,7 @@ TRAINED: dict[str, tuple[Edit, str | None]] = {
 def trained(
     original: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, tuple[Submission, Path, Mapping[str, str]]]:
-    """A trial of each of TRAINED, all trained by one process that keeps them apart.
+    """A trial of each of TRAINED, trained by processes that keep them apart.
 
     By name, what was submitted, the folder with the result, and what was said of each folder.
     """
@@ -130,8 +130,11 @@ def trained(
         (here / file).write_bytes(submission.source)
         trial = submission.records[0].trial
         jobs.append(Job(trial=trial, threads=1, cost=False, folder=str(here)))
-    limits = Limits(workers=2, seconds=20.0, memory=4 * 2**30)
-    reasons = _carry_out(_order(jobs, place / "board" / "submissions" / "mine", limits))
+    reasons: dict[str, str] = {}
+    for hangs, seconds in ((True, 8.0), (False, 120.0)):  # a busy machine is no fault of theirs
+        some = [job for job, name in zip(jobs, TRAINED, strict=True) if (name == "hangs") == hangs]
+        limits = Limits(workers=2, seconds=seconds, memory=4 * 2**30)
+        reasons |= _carry_out(_order(some, place / "board" / "submissions" / "mine", limits))
     made = zip(submissions.items(), jobs, strict=True)
     return {name: (one, Path(job.folder), reasons) for (name, one), job in made}
 
@@ -172,16 +175,6 @@ def test_one_that_is_true_is_reproduced_and_reaches_no_terminal(
     )
     assert "by how many are altered: 1: 0." in said
     assert said.endswith("costs are the verifier's")
-
-
-def test_one_that_is_refused_leaves_no_evidence(folder: Folder) -> None:
-    folder.put_right(1)
-    verify(folder.path)
-    evidence = folder.path.with_name("mine.evidence.json")
-    evidence.unlink()
-    with pytest.raises(SubmissionError, match="every prediction is the same, and 1 are not"):
-        verify(folder.path, 1, HERE)
-    assert not evidence.exists()
 
 
 SPY = """

@@ -10,20 +10,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.shell import TINY, weightbench
-from tests.submission.made import ABOUT, SUITE, Folder, inside, npy, train
+from tests.shell import weightbench
+from tests.submission.made import ABOUT, SUITE, Folder, inside, train
 from weightbench.check import check_task, check_weighter
 from weightbench.cli import main
 from weightbench.commands.scaffold import scaffold
 from weightbench.errors import SubmissionError
 from weightbench.execution import Limits
-from weightbench.records.predictions import checksum
 from weightbench.records.store import Store
 from weightbench.submission.bundling import bundle
 from weightbench.submission.published import published, rule_of
 from weightbench.submission.reading import read
 from weightbench.submission.verifying import verify
-from weightbench.training.task import make_task
 
 OUT = Path("leaderboard", "submissions")
 
@@ -99,32 +97,14 @@ def test_badges_are_earned_and_lost(folder: Folder) -> None:
 
 
 def test_scores_that_training_does_not_give_are_not_reproduced(folder: Folder) -> None:
-    """Predictions of the true labels, with every checksum right: only a training tells."""
-    task = make_task(TINY)
-    truth = {s: task.data.labels[task.split(s).test] for s in (0, 1)}
-    sums = {s: checksum({"last": t, "selected": t}) for s, t in truth.items()}
-    keys = {r.trial.key: r.trial.seed for r in read(folder.path).records}
-    folder.records(
-        lambda rs: [
-            r["training"].update(
-                accuracy=1.0,
-                selected_accuracy=1.0,
-                predictions=sums[r["trial"]["seed"]],
-                scores=None,
-            )
-            for r in rs
-        ]
-    )
-    folder.pack(
-        [
-            (name, npy(truth[keys[name.split(".")[0]]].astype("u1").tobytes(), 100))
-            for name in folder.members()
-        ]
-    )
-    assert verify(folder.path)[0].badge == "re-scored"
-    with pytest.raises(SubmissionError, match=r"submitted accuracy 1\.0000, trained again 0"):
+    """A mistake less in each trial, with every checksum right: only a training tells."""
+    folder.put_right(1)
+    evidence, path = verify(folder.path)
+    assert evidence.badge == "re-scored"
+    path.unlink()
+    with pytest.raises(SubmissionError, match="every prediction is the same, and 1 are not"):
         verify(folder.path, rerun=1)
-    assert published(folder.path.parent, "reproduced").badges == {}
+    assert not path.exists()
 
 
 def test_the_board_shows_badges_and_filters_by_them(folder: Folder) -> None:

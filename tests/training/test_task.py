@@ -47,6 +47,9 @@ def test_seeds_differ_and_repeat(embedded: wb.Task) -> None:
 
 def test_the_anchor_gap_can_exist(embedded: wb.Task) -> None:
     """A task corrupts something: wrong labels, or a class made rare."""
+    if "-clean-" in embedded.name:
+        assert embedded.split(0).corrupted.rate == 0
+        return
     splits = embedded.split(0)
     shares = np.bincount(splits.given, minlength=embedded.data.num_classes) / len(splits.given)
     assert splits.corrupted.rate > 0.2 or shares.min() < 0.05

@@ -12,6 +12,7 @@ from torch import Tensor
 from weightbench.check.rules import Broken, Finding, broken
 from weightbench.check.surroundings import left_alone
 from weightbench.check.training import check_outputs, fixed_globals, judging
+from weightbench.data.corrupting import corrupted_labels
 from weightbench.data.corruption import describe
 from weightbench.data.dataset import DataSet
 from weightbench.streams import numpy_stream
@@ -91,9 +92,10 @@ def _rate(task: Task, splits: Splits) -> None:
 
 
 def _corruption(task: Task) -> None:
-    labels = task.data.labels[task.split(_SEED).train]
-    before = labels.copy()
-    task.corruption(labels, task.data.num_classes, numpy_stream(task.stream, "corruption", _SEED))
+    train = task.split(_SEED).train
+    labels = task.data.labels[train]
+    before, stream = labels.copy(), numpy_stream(task.stream, "corruption", _SEED)
+    corrupted_labels(task.corruption, labels, task.data, train, stream)
     if not np.array_equal(labels, before):
         broken("labels-unchanged", f"{int((labels != before).sum())} labels were overwritten")
 

@@ -1,6 +1,7 @@
 """Corruptions of a training set: labels in, corrupted labels and what really happened out.
 
-Pure functions of (labels, number of classes, random generator): they know no models and no tasks.
+Pure functions of (labels, number of classes, random generator), and of inputs and groups where they
+ask for them: they know no models and no tasks.
 """
 
 from __future__ import annotations
@@ -38,7 +39,11 @@ class Corrupted:
 
 
 class Corruption(Protocol):
-    """Anything that corrupts; built-ins are frozen dataclasses whose fields are the parameters."""
+    """Anything that corrupts; built-ins are frozen dataclasses whose fields are the parameters.
+
+    One that depends on more than labels asks for it by keyword-only arguments: ``inputs`` (n, ...),
+    as the data set holds them, and ``groups`` (n,) int64, of the same examples.
+    """
 
     def __call__(self, labels: Labels, num_classes: int, rng: np.random.Generator) -> Corrupted:
         """Corrupt ``labels``, (n,) int64 in [0, num_classes), drawing only from ``rng``."""
@@ -55,7 +60,12 @@ def describe(true: Labels, given: Labels, index: Labels, num_classes: int) -> Co
     return Corrupted(index, given, wrong, transition, digest.hexdigest())
 
 
-def _check_share(name: str, value: float) -> None:
+def check_share(name: str, value: float) -> None:
+    """Refuse what is no share.
+
+    Raises:
+        UnknownParameter: ``value`` lies outside [0, 1].
+    """
     if not 0 <= value <= 1:
         raise UnknownParameter(f"{name}={value}: expected a share between 0 and 1")
 
@@ -88,7 +98,7 @@ class UniformFlip:
 
     def __post_init__(self) -> None:
         """Refuse parameters that mean nothing."""
-        _check_share("noise", self.noise)
+        check_share("noise", self.noise)
         if self.convention not in ("other", "redraw"):
             raise UnknownParameter(f"convention={self.convention}: expected other or redraw")
 
@@ -120,7 +130,7 @@ class BackgroundFlip:
 
     def __post_init__(self) -> None:
         """Refuse parameters that mean nothing."""
-        _check_share("noise", self.noise)
+        check_share("noise", self.noise)
 
     def __call__(self, labels: Labels, num_classes: int, rng: np.random.Generator) -> Corrupted:
         """Flip; see :class:`Corruption`."""
@@ -150,7 +160,7 @@ class Imbalance:
 
     def __post_init__(self) -> None:
         """Refuse parameters that mean nothing."""
-        _check_share("ratio", self.ratio)
+        check_share("ratio", self.ratio)
         if self.ratio == 0 or self.rare not in (0, 1):
             raise UnknownParameter("expected a ratio above 0, and rare=0 or rare=1")
 

@@ -34,6 +34,8 @@ class DataSet:
             then applied to; None where the true labels are.
         groups: (N,) int64 from 0 on, what else an example is (a background, a sex), where that is
             known; None where it is not.
+        licence: under which the data may be used, for people; it says nothing if empty.
+        citation: whose the data are, for people.
 
     Raises:
         BadData: the arrays do not have that form.
@@ -49,6 +51,8 @@ class DataSet:
     span: tuple[float, float] = (0.0, 1.0)
     given: NDArray[np.int64] | None = None
     groups: NDArray[np.int64] | None = None
+    licence: str = ""
+    citation: str = ""
 
     def __post_init__(self) -> None:
         """Check the arrays once, where the mistake is still easy to find."""

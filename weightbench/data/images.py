@@ -10,6 +10,13 @@ from weightbench.data.cache import data_folder, is_cached, may_download, read_ar
 from weightbench.data.dataset import DataSet
 from weightbench.errors import DataUnavailable
 
+_SOURCES = {  # licence, citation
+    "mnist": ("none stated by its authors", "LeCun, Bottou, Bengio & Haffner 1998"),
+    "fashionmnist": ("MIT", "Xiao, Rasul & Vollgraf 2017"),
+    "cifar10": ("none stated by its authors", "Krizhevsky 2009"),
+    "cifar100": ("none stated by its authors", "Krizhevsky 2009"),
+}
+
 
 def image_set(
     loader: str,
@@ -40,7 +47,11 @@ def image_set(
     if not is_cached(name, root):
         _convert(loader, name, root, may_download() if download is None else download)
     images, labels, train = read_arrays(name, root)
-    return DataSet(name, images, labels, num_classes, test=np.arange(train, len(labels)), span=span)
+    licence, citation = _SOURCES.get(name, ("", ""))
+    test = np.arange(train, len(labels))
+    return DataSet(
+        name, images, labels, num_classes, test=test, span=span, licence=licence, citation=citation
+    )
 
 
 def _convert(loader: str, name: str, root: Path, download: bool) -> None:

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from weightbench.data import SPLITS
 from weightbench.errors import DataUnavailable, UnknownName, WeightbenchError
 from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite, is_file_spec
+from weightbench.registry.tracks import TRACKS, Track
 from weightbench.spec import Value, defaults_of, parse_spec, suggest
 from weightbench.training.splits import Splits
 from weightbench.training.task import Task, make_task
 from weightbench.training.weighter import layers_of, make_weighter
+
+_WIDEST = 12  # classes of a table in the terminal
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,7 +36,22 @@ class Card:
         width = max(map(len, self.facts), default=0) + 2
         about = ["  " + line if line else "" for line in self.about.splitlines()]
         facts = [f"  {label:{width}}{fact}" for label, fact in self.facts.items()]
-        return "\n".join([self.name, *about, *[""] * (len(about) > 1), *facts])
+        table = [] if self.transition is None else _table(self.transition)
+        return "\n".join([self.name, *about, *[""] * (len(about) > 1), *facts, *table])
+
+
+def _table(transition: NDArray[np.float64]) -> list[str]:
+    """Shares of given classes by true class, where labels are wrong and fit a line."""
+    if len(transition) > _WIDEST or np.array_equal(transition, np.eye(len(transition))):
+        return []
+    classes = range(len(transition))
+    rows = [f"  {true:>4}" + "".join(f"{s:6.0%}" for s in transition[true]) for true in classes]
+    return [
+        "",
+        "  true class, and how it is labelled",
+        " " * 6 + "".join(f"{c:6}" for c in classes),
+        *rows,
+    ]
 
 
 def card(text: str) -> Card:
@@ -71,7 +89,8 @@ def cards_of(tasks: Iterable[str], weighters: Iterable[str]) -> dict[str, Card]:
 def task_card(task: Task) -> Card:
     """Data, corruption, split sizes as realised at seed 0, model, recipe and parameters."""
     facts = {
-        "corruption": repr(task.corruption),
+        "corruption": str(task.corruption),
+        "hold-out": repr(task.holdout),
         "recipe": ", ".join(
             f"{field.name.replace('_', ' ')} {getattr(task.recipe, field.name)}"
             for field in dataclasses.fields(task.recipe)
@@ -92,13 +111,40 @@ def _realised(task: Task, splits: Splits) -> dict[str, str]:
     data = task.data
     count = sum(p.numel() for p in task.build_model(0).parameters())
     sizes = {part: len(getattr(splits, part)) for part in SPLITS}
-    return {
+    facts = {
         "data": f"{data.name}, {len(data.labels)} examples of shape {data.shape}, "
         f"{data.num_classes} classes",
         "splits": ", ".join(f"{part} {size}" for part, size in sizes.items()),
         "wrong": f"{splits.corrupted.rate:.1%} of the training labels (seed 0)",
+        **_shares(task, splits),
         "model": f"{getattr(task.model, '__name__', 'model')}, {count:,} parameters",
+        "checksums": f"data {data.sha256[:16]}, labels of seed 0 {splits.corrupted.sha256[:16]}",
+        "tracks": ", ".join(f"{letter} ({TRACKS[letter]})" for letter in _tracks(task)),
     }
+    said = {"licence": data.licence, "citation": data.citation}
+    return facts | {label: text for label, text in said.items() if text}
+
+
+def _shares(task: Task, splits: Splits) -> dict[str, str]:
+    """How many labels there are of each class, and of each class in each group."""
+    data, given = task.data, splits.given
+    counts = np.bincount(given, minlength=data.num_classes)
+    facts = {}
+    if data.num_classes <= _WIDEST:
+        facts["classes"] = ", ".join(map(str, counts)) + " training labels (seed 0)"
+    if data.groups is not None:
+        groups = data.groups[splits.train]
+        facts["groups"] = "; ".join(
+            f"group {group}: "
+            + ", ".join(map(str, np.bincount(given[groups == group], minlength=data.num_classes)))
+            for group in np.unique(groups)
+        )
+    return facts
+
+
+def _tracks(task: Task) -> list[Track]:
+    """The tracks of weighters that the task has something for."""
+    return ["A", "B", *(("C", "D") if task.data.groups is not None else ()), "E"]
 
 
 def weighter_card(name: str) -> Card:

@@ -34,15 +34,19 @@ class DeviceSplits:
         data, true = task.data, task.data.labels
         train = Pool.from_dataset(data, splits.train, splits.given, device, task.augmentation)
 
-        def clean(index: NDArray[np.int64], augmentation: CropFlip | None = None) -> Pool:
-            pool = Pool.from_dataset(data, index, true[index], device, augmentation)
+        def clean(
+            index: NDArray[np.int64],
+            labels: NDArray[np.int64],
+            augmentation: CropFlip | None = None,
+        ) -> Pool:
+            pool = Pool.from_dataset(data, index, labels, device, augmentation)
             return pool.standardized(by=train) if data.standardize else pool
 
         return cls(
             train=train.standardized(by=train) if data.standardize else train,
-            holdout=clean(splits.holdout, task.augmentation),
-            select=clean(splits.select),
-            test=clean(splits.test),
+            holdout=clean(splits.holdout, splits.holdout_given, task.augmentation),
+            select=clean(splits.select, true[splits.select]),
+            test=clean(splits.test, true[splits.test]),
             true_labels=torch.from_numpy(true[splits.train]).to(device),
         )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from weightbench.data import SPLITS
-from weightbench.data.corruption import Corrupted
+from weightbench.data.corruption import Corrupted, check_share
 from weightbench.errors import BadData, SharedExamples
 
 Index = NDArray[np.int64]
@@ -20,27 +20,71 @@ Index = NDArray[np.int64]
 
 @dataclasses.dataclass(frozen=True)
 class HoldoutPerClass:
-    """A clean hold-out of ``clean`` examples of every class."""
+    """A clean hold-out of ``clean`` examples of every class.
+
+    It is clean unless ``holdout_noise``, a share, of its labels become any other label.
+    """
 
     clean: int = 10
+    _: dataclasses.KW_ONLY
+    holdout_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse parameters that mean nothing."""
+        check_share("holdout_noise", self.holdout_noise)
 
     def draw(self, labels: Index, pool: Index, rng: np.random.Generator) -> Index:
         """Positions of the hold-out among ``pool``, which comes in random order."""
-        chosen = [pool[labels[pool] == label][: self.clean] for label in np.unique(labels[pool])]
-        if any(len(part) < self.clean for part in chosen):
-            raise BadData(f"clean={self.clean}: a class has fewer examples than that")
-        return np.concatenate(chosen)
+        return _of_each(labels, pool, self.clean, "class")
+
+
+@dataclasses.dataclass(frozen=True)
+class HoldoutPerGroup:
+    """A clean hold-out of ``clean`` examples of every class in every group.
+
+    It is clean unless ``holdout_noise``, a share, of its labels become any other label. A group is
+    left out where it does not have a class.
+    """
+
+    clean: int = 10
+    _: dataclasses.KW_ONLY
+    holdout_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse parameters that mean nothing."""
+        check_share("holdout_noise", self.holdout_noise)
+
+    def draw(self, labels: Index, pool: Index, rng: np.random.Generator, *, groups: Index) -> Index:
+        """Positions of the hold-out among ``pool``, which comes in random order."""
+        cells = labels * (int(groups.max()) + 1) + groups
+        return _of_each(cells, pool, self.clean, "class of a group")
 
 
 @dataclasses.dataclass(frozen=True)
 class HoldoutTotal:
-    """A clean hold-out of ``clean`` examples in all, stratified by class."""
+    """A clean hold-out of ``clean`` examples in all, stratified by class.
+
+    It is clean unless ``holdout_noise``, a share, of its labels become any other label.
+    """
 
     clean: int = 1000
+    _: dataclasses.KW_ONLY
+    holdout_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse parameters that mean nothing."""
+        check_share("holdout_noise", self.holdout_noise)
 
     def draw(self, labels: Index, pool: Index, rng: np.random.Generator) -> Index:
         """Positions of the hold-out among ``pool``."""
         return stratified(labels, pool, self.clean, rng)
+
+
+def _of_each(kinds: Index, pool: Index, clean: int, what: str) -> Index:
+    chosen = [pool[kinds[pool] == kind][:clean] for kind in np.unique(kinds[pool])]
+    if any(len(part) < clean for part in chosen):
+        raise BadData(f"clean={clean}: a {what} has fewer examples than that")
+    return np.concatenate(chosen)
 
 
 def stratified(labels: Index, pool: Index, size: int, rng: np.random.Generator) -> Index:
@@ -67,6 +111,8 @@ class Splits:
         train: positions of the training examples, after corruption.
         given: their labels as a weighter sees them.
         holdout: what a weighter may use.
+        holdout_given: its labels as a weighter sees them: the true ones, but for the noise that a
+            task asks for.
         select: for the engine alone (monitoring, selected accuracy).
         test: for the scorer alone.
         corrupted: what the corruption did.
@@ -79,6 +125,7 @@ class Splits:
     train: Index
     given: Index
     holdout: Index
+    holdout_given: Index
     select: Index
     test: Index
     corrupted: Corrupted

@@ -14,7 +14,8 @@ from torch import nn
 
 from weightbench._deprecated import forwarded, warn
 from weightbench.data.augmentation import CropFlip
-from weightbench.data.corruption import Corrupted, Corruption, describe
+from weightbench.data.corrupting import asked_for, corrupt
+from weightbench.data.corruption import Corrupted, UniformFlip
 from weightbench.data.dataset import DataSet, as_positions
 from weightbench.errors import BadData, BadSpec
 from weightbench.identity import checksum
@@ -27,6 +28,7 @@ from weightbench.training.recipe import Recipe
 from weightbench.training.signature import signature
 from weightbench.training.splits import (
     HoldoutPerClass,
+    HoldoutPerGroup,
     HoldoutTotal,
     Index,
     Splits,
@@ -57,7 +59,7 @@ class Task:
     Attributes:
         name: id with the parameters that differ from the registered ones.
         dataset: a data set, or a function that loads it when it is first needed.
-        corruption: what is done to the training labels.
+        corruption: what is done to the training labels, a :class:`Corruption`.
         holdout: how the clean hold-out is drawn.
         select: size of the select split.
         model: builds the network for a data set, from torch's global stream (seeded by the engine).
@@ -72,8 +74,8 @@ class Task:
     name: str
     _: dataclasses.KW_ONLY
     dataset: DataSet | Callable[[], DataSet]
-    corruption: Corruption
-    holdout: HoldoutPerClass | HoldoutTotal
+    corruption: Callable[..., Corrupted]
+    holdout: HoldoutPerClass | HoldoutPerGroup | HoldoutTotal
     select: int
     model: Callable[[DataSet], nn.Module]
     recipe: Recipe = Recipe()  # noqa: RUF009 - immutable
@@ -140,27 +142,29 @@ class Task:
         else:
             test = data.test
         rest = rng.permutation(np.setdiff1d(everything, test))
-        drawn = self.holdout.draw(data.labels, rest, rng)
+        draw: Callable[..., Index] = self.holdout.draw
+        drawn = draw(data.labels, rest, rng, **asked_for(draw, data, slice(None)))
         holdout = as_positions(drawn, len(everything), f"{self.name}: the hold-out")
         rest = rest[~np.isin(rest, holdout)]
         select = stratified(data.labels, rest, self.select, rng)
         rest = rest[~np.isin(rest, select)]
         if self.train is not None and self.train != len(rest):
             rest = stratified(data.labels, rest, self.train, rng)
-        corrupted = self._corrupt(rest, numpy_stream(self.stream, "corruption", seed))
+        stream = numpy_stream(self.stream, "corruption", seed)
+        corrupted = corrupt(self.corruption, data, rest, stream)
         train = rest[corrupted.index]
         if not len(train) or not len(holdout):
             raise BadData(f"{self.name}: nothing is left to train on")
-        return Splits(train, corrupted.labels, holdout, select, test, corrupted)
+        clean = self._holdout_labels(holdout, seed)
+        return Splits(train, corrupted.labels, holdout, clean, select, test, corrupted)
 
-    def _corrupt(self, index: Index, rng: np.random.Generator) -> Corrupted:
-        """What happens to the labels of the examples ``index``, told against the true ones."""
-        data = self.data
-        given = data.labels if data.given is None else data.given
-        done = self.corruption(given[index], data.num_classes, rng)
-        if data.given is None:
-            return done
-        return describe(data.labels[index], done.labels, done.index, data.num_classes)
+    def _holdout_labels(self, holdout: Index, seed: int) -> Index:
+        """The labels of the hold-out as a weighter sees them."""
+        true, noise = self.data.labels[holdout], getattr(self.holdout, "holdout_noise", 0.0)
+        if not noise:
+            return true
+        stream = numpy_stream(self.stream, "holdout-noise", seed)
+        return UniformFlip(noise)(true, self.data.num_classes, stream).labels
 
     def build_model(self, seed: int, role: str = "model") -> nn.Module:
         """A fresh network; its parameters depend on the task, the seed and the role only."""

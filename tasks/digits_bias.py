@@ -1,0 +1,47 @@
+"""Digits whose bias is no flip to any label or to one: by class, by input, by how rare they are."""
+
+from __future__ import annotations
+
+import weightbench as wb
+
+from .digits import cnn, digits, small_mlp
+
+# Look-alikes among digits, Patrini et al. 2017: 7 to 1, 2 to 7, 5 and 6 to each other, 3 to 8.
+LOOKALIKES = ((7, 1), (2, 7), (5, 6), (6, 5), (3, 8))
+
+wb.register_task(wb.Task(
+    "digits-pair-flip-v0",
+    dataset=digits, corruption=wb.PairFlip(0.45), holdout=wb.HoldoutPerClass(2),
+    select=200, test=500, model=small_mlp, recipe=wb.Recipe(steps=400),
+    about="45 % of each digit are called the next one; 20 clean images; MLP",
+))  # fmt: skip
+wb.register_task(wb.Task(
+    "digits-class-flip-v0",
+    dataset=digits, corruption=wb.ClassFlip(LOOKALIKES, 0.6), holdout=wb.HoldoutPerClass(2),
+    select=200, test=500, model=small_mlp, recipe=wb.Recipe(steps=400),
+    about="60 % of five digits are called a digit that looks like them; 20 clean images; MLP",
+))  # fmt: skip
+wb.register_task(wb.Task(
+    "digits-input-flip-v0",
+    dataset=digits, corruption=wb.PartDependentFlip(0.5), holdout=wb.HoldoutPerClass(3),
+    select=200, test=500, model=small_mlp, recipe=wb.Recipe(steps=400),
+    about="50 % of the labels are wrong in a way that depends on the image; 30 clean images; MLP",
+))  # fmt: skip
+wb.register_task(wb.Task(
+    "digits-long-tail-v0",
+    dataset=digits, corruption=wb.LongTail(50), holdout=wb.HoldoutPerClass(2),
+    select=200, test=500, model=small_mlp, recipe=wb.Recipe(steps=400, lr=0.02),
+    about="each digit rarer than the one before, 50 times from 0 to 9; 20 clean images; MLP",
+))  # fmt: skip
+wb.register_task(wb.Task(
+    "digits-noisy-tail-v0",
+    dataset=digits, corruption=wb.NoisyLongTail(20, 0.3), holdout=wb.HoldoutPerClass(2),
+    select=200, test=500, model=small_mlp, recipe=wb.Recipe(steps=400),
+    about="a long tail of 20 times, then 30 % of its labels become any other; 20 clean images; MLP",
+))  # fmt: skip
+wb.register_task(wb.Task(
+    "digits-clean-v0",
+    dataset=digits, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerClass(3),
+    select=200, test=500, model=cnn, recipe=wb.Recipe(steps=400),
+    about="nothing is wrong: how much a method harms; no gap, so no skill; 30 clean images; CNN",
+))  # fmt: skip

@@ -1,0 +1,82 @@
+"""MNIST and Fashion-MNIST with bias by class, by input, by rarity and by colour."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import nn
+
+import weightbench as wb
+
+from .digits_bias import LOOKALIKES
+from .mnist import FLIPS, fashion_mnist, mnist, mnist_lenet
+from .networks import mlp
+
+# Clothing that looks alike, a map of our own after LOOKALIKES: shirt and T-shirt, coat and pullover
+# for each other, ankle boot to sneaker.
+CLOTHES = ((0, 6), (6, 0), (2, 4), (4, 2), (9, 7))
+
+for _name, _dataset, _pairs in (
+    ("mnist", mnist, LOOKALIKES),
+    ("fashion-mnist", fashion_mnist, CLOTHES),
+):
+    for _kind, _corruption, _about in (
+        ("class", wb.ClassFlip(_pairs, 0.6), "60 % of five classes become one like them"),
+        ("pair", wb.PairFlip(0.45), "45 % of each class become the next"),
+        ("input", wb.PartDependentFlip(0.5), "50 % are wrong, by the image, part-dependent"),
+        (
+            "margin",
+            wb.MarginFlip(0.48),
+            "48 % are wrong, by the image, where two classes are close",
+        ),
+    ):
+        wb.register_task(wb.Task(
+            f"{_name}-{_kind}-flip-v0",
+            dataset=_dataset, corruption=_corruption, holdout=wb.HoldoutPerClass(2),
+            select=1000, train=1000, model=mnist_lenet, recipe=FLIPS,
+            about=f"{_about}; 1,000 images, 20 clean ones; LeNet",
+        ))  # fmt: skip
+    wb.register_task(wb.Task(
+        f"{_name}-long-tail-v0",
+        dataset=_dataset, corruption=wb.LongTail(100), holdout=wb.HoldoutPerClass(2),
+        select=1000, train=5000, model=mnist_lenet, recipe=FLIPS,
+        about="each class rarer than the one before, 100 times in all; 20 clean images; LeNet",
+    ))  # fmt: skip
+
+_FLIPPED = 0.25  # labels, in training and test alike: no network can be right more often than 75 %
+_ODD = {"train": 0.15, "test": 0.9}  # share of images whose colour is not that of their label
+
+
+def colored_mnist() -> wb.DataSet:
+    """Digits below five (class 1) or not (class 0), in a colour that goes with the label.
+
+    Arjovsky et al. 2019 (invariant risk minimisation): 14x14 pixels, (70000, 14, 14, 2) uint8, a
+    label flipped with probability .25 before it is called true; the colour, which is the group, is
+    the label's but for 15 % of the training images (theirs: 10 % and 20 %, in two halves) and 90 %
+    of the test images. Drawn once, by a stream of its own.
+    """
+    whole = mnist()
+    assert whole.test is not None
+    rng = np.random.default_rng(0)
+    odd = np.full(len(whole.labels), _ODD["train"])
+    odd[whole.test] = _ODD["test"]
+    labels = ((whole.labels < 5) ^ (rng.random(len(odd)) < _FLIPPED)).astype(np.int64)
+    colours = labels ^ (rng.random(len(odd)) < odd)
+    small = whole.inputs[:, ::2, ::2, 0]
+    images = np.stack([small * (colours == colour)[:, None, None] for colour in (0, 1)], axis=-1)
+    return wb.DataSet(
+        "colored-mnist", images.astype(np.uint8), labels, 2, test=whole.test, groups=colours,
+        licence=whole.licence, citation="Arjovsky et al. 2019, of " + whole.citation,
+    )  # fmt: skip
+
+
+def colored_mlp(data: wb.DataSet) -> nn.Module:
+    """392-256-256-2."""
+    return mlp(int(np.prod(data.shape)), data.num_classes, hidden=(256, 256))
+
+
+wb.register_task(wb.Task(
+    "colored-mnist-groups-v0",
+    dataset=colored_mnist, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerGroup(5),
+    select=1000, train=10_000, model=colored_mlp, recipe=wb.Recipe(steps=500, lr=0.01),
+    about="colour goes with the label in training, against it in the test; 20 clean images; MLP",
+))  # fmt: skip
