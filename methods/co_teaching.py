@@ -53,8 +53,8 @@ class CoTeachingAlone(wb.Weighter):
 class CoTeaching(CoTeachingAlone):
     """As :class:`CoTeachingAlone`, by the losses of another network, which is taught in turn.
 
-    Han, Yao, Yu, Niu, Xu, Hu, Tsang & Sugiyama, NeurIPS 2018, Algorithm 1. They are told the rate
-    and take T to be 10 epochs (of 200); here T is the 10 of some 40 that the digits tasks have. The
+    Han, Yao, Yu, Niu, Xu, Hu, Tsang & Sugiyama, NeurIPS 2018, Algorithm 1. They are told the rate,
+    and T is 10 of 200 epochs; the default is 10 epochs of the 40 that the digits tasks have. The
     first network is judged; the second has the recipe's optimiser. (Their code divides losses twice
     by the number kept, which their Adam hides.) Costs two plain steps.
     """

@@ -32,9 +32,7 @@ class MWNet(wb.Weighter):
 
     def begin(self, run: wb.Run) -> None:
         """Make V and its optimiser."""
-        with torch.random.fork_rng(devices=()):  # layers initialise themselves from torch's stream
-            torch.manual_seed(int(torch.randint(2**62, (), generator=run.generator)))
-            self.net = self.build(run).to(run.device)
+        self.net = run.build(lambda: self.build(run))
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=self.lr, weight_decay=1e-4)
 
     def build(self, run: wb.Run) -> nn.Module:

@@ -97,6 +97,19 @@ def test_links_lead_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_wrapper_of_the_how_to_page_goes_around_any_weighter(tmp_path: Path) -> None:
+    _, wrapper, *_ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    file = tmp_path / "halve.py"
+    file.write_text(
+        f"import torch\nimport weightbench as wb\n{wrapper.rpartition('wb.register')[0]}"
+    )
+    assert wb.check_weighter(f"{file}:HalvedUniform") == []
+    with pytest.raises(
+        wb.errors.BadSpec, match="HalveTheCommonest is a wrapper, which goes around"
+    ):
+        wb.make_weighter(f"{file}:HalveTheCommonest")
+
+
 def test_the_hooks_of_the_how_to_page_are_all_there() -> None:
     text = (ROOT / "docs" / "write-a-weighter.md").read_text()
     for hook in ("begin", "parameters", "recipe", "batches", "losses", "end_epoch", "finish"):

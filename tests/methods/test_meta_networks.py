@@ -14,7 +14,8 @@ from torch.func import functional_call
 from weightbench.methods.mw_net import MWNet
 
 import weightbench as wb
-from weightbench.training.batch import ComputedBatch, GivenBatch, with_clean
+from weightbench.training.batch import ComputedBatch, with_clean
+from weightbench.training.batch_kinds import GivenBatch
 
 from .toys import first_batch, trained
 

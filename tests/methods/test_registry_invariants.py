@@ -13,7 +13,8 @@ from torch import Tensor
 
 import weightbench as wb
 from weightbench.registry import SUITES, WEIGHTERS
-from weightbench.training.batch import GivenBatch, with_clean
+from weightbench.training.batch import with_clean
+from weightbench.training.batch_kinds import GivenBatch
 from weightbench.training.best_on_select import BestOnSelect
 from weightbench.training.checkpoint import Checkpoint
 from weightbench.training.state import TrainingState

@@ -199,3 +199,9 @@ def test_a_retrained_layer_that_makes_no_sense_is_refused(spec: str, reason: str
     with pytest.raises(wb.errors.BadSpec, match=reason):
         wb.make_weighter(spec)
     assert wb.make_weighter("uniform+select+llr+ft").spec is not None
+
+
+@pytest.mark.parametrize("name", ["glc", "uniform+llr"])
+def test_they_repair_a_background_flip(name: str) -> None:
+    task = wb.make_task("digits-background-flip-v0")
+    assert trained(task, name).score() > trained(task, "uniform").score() + 0.1

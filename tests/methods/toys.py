@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 import weightbench as wb
 from weightbench.data.corruption import Corrupted, describe
-from weightbench.training.batch import GivenBatch, with_losses
+from weightbench.training.batch import with_losses
+from weightbench.training.batch_kinds import GivenBatch
 from weightbench.training.random_streams import torch_stream
 
 COPIES = 60  # of each kind of example in the data set

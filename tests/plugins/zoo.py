@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import weightbench as wb
 from weightbench.data.corruption import describe
-from weightbench.training.batch import GivenBatch
+from weightbench.training.batch_kinds import GivenBatch
 from weightbench.training.trainer import Trainer
 
 # By its file, so that this one can be used from anywhere.

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tests.generated import anchored, cost, record, records, spread
 from weightbench.records.schema import Cost, Record
+from weightbench.report.export import to_markdown
 from weightbench.report.terminal import print_board, print_boards
 from weightbench.scoring import board
 
@@ -84,6 +85,13 @@ def test_a_row_shows_its_track_and_the_board_says_what_it_means() -> None:
     assert line_of(text, "grouped").split()[:3][-1] == "D"
     says = "track: given A noisy data only; D groups of the training examples; E the noise rate"
     assert says in text
+
+
+def test_every_line_of_a_markdown_table_has_as_many_cells() -> None:
+    lost = [record(t, "lost", s, None) for t in ("a-v0", "b-v0") for s in range(8)]
+    made = [*entries(), *lost]
+    lines = [line for line in to_markdown([board(made)]).splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 1
 
 
 def test_markup_in_a_name_is_text() -> None:

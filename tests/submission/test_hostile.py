@@ -498,6 +498,8 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
         training(phases={"train": 1e12}), "training.phases.train: Input should",
     ),
     "a training without training": (training(phases={"rest": 1.0}), "does not have the phases"),
+    "no chance at all": (training(chance=0.0), "chance is 0, of more classes than there are"),
+    "hardly a chance": (training(chance=5e-324), "of more classes than there are"),
     "no step": (training(steps=0), "a training has steps"),
     "a curve that goes back": (
         training(select_curve=[[9, 0.5], [8, 0.5]]), "the steps of the curve are not those",

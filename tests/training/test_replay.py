@@ -30,9 +30,10 @@ from weightbench.training.trainer import Stepper, eager
 from weightbench.training.weight_log import WeightLog
 
 REPLAYED = {
-    "adaboost", "class-balanced", "confident-learning", "elr", "focal", "gce", "jtt", "l2rw",
-    "l2rw-auto", "l2rw-fused", "l2rw-layerwise", "logit-adjust", "mae", "oracle", "proportion",
-    "reed-hard", "reed-soft", "s-model", "sce", "superloss", "uniform", "weighted",
+    "adaboost", "class-balanced", "confident-learning", "elr", "focal", "gce", "in-run-shapley",
+    "jtt", "l2b", "l2rw", "l2rw-auto", "l2rw-fused", "l2rw-layerwise", "logit-adjust", "mae",
+    "oracle", "proportion", "reed-hard", "reed-soft", "s-model", "sce", "superloss", "uniform",
+    "weighted",
 }  # fmt: skip
 
 

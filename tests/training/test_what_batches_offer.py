@@ -291,6 +291,17 @@ def test_a_joined_batch_holds_both(tiny: wb.Task) -> None:
     assert wb.check_weighter(Joins) == []
 
 
+class TrustsTheHoldout(Joins):
+    """Twice the weight for what is of the hold-out."""
+
+    def weigh(self, batch: wb.Batch) -> Tensor:
+        return wb.normalize(1.0 + batch.held_out_rows)
+
+
+def test_which_rows_are_held_out_is_known_in_any_order() -> None:
+    assert list(map(str, wb.check_weighter(TrustsTheHoldout))) == []
+
+
 class NotesPositions(Does):
     def __init__(self) -> None:
         self.seen: list[Tensor] = []
@@ -429,3 +440,30 @@ def test_weights_can_keep_their_graph() -> None:
     torch.testing.assert_close(weights.detach(), wb.normalize(made))
     (slope,) = torch.autograd.grad(weights[0], made)
     torch.testing.assert_close(slope, torch.tensor([3 / 16, -1 / 16, 0.0]))
+
+
+class Builds(Does):
+    def begin(self, run: wb.Run) -> None:
+        self.net = run.build(lambda: nn.Linear(3, 2))
+        self.other = run.build(lambda: nn.Linear(3, 2))
+
+
+def test_a_module_is_built_from_the_weighters_own_stream(tiny: wb.Task) -> None:
+    before = torch.get_rng_state()
+    one, other, elsewhere = Builds(), Builds(), Builds()
+    one.begin(wb.start(tiny, 0, one).run)
+    other.begin(wb.start(tiny, 0, other).run)
+    elsewhere.begin(wb.start(tiny, 1, elsewhere).run)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(one.net.weight, other.net.weight)
+    assert not torch.equal(one.net.weight, one.other.weight)
+    assert not torch.equal(one.net.weight, elsewhere.net.weight)
+    assert wb.check_weighter(Builds) == []
+
+
+def test_a_training_is_started_by_the_name_of_its_task() -> None:
+    run = wb.start("digits-background-flip-v0[steps=3]", 0, wb.make_weighter("uniform"))
+    run.train()
+    assert run.steps_taken == 3
+    with pytest.raises(wb.errors.BadSpec, match="no task"):
+        wb.start("nowhere-v0")

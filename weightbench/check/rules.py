@@ -13,7 +13,7 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "runs": (
         "No hook raises in an ordinary training.",
-        "reproduce it: wb.start(task, 0, weighter=...).train()",
+        "reproduce it: wb.start(TASK, 0, MyWeighter()).train(); wb.normalize detaches",
     ),
     "ends": ("It ends in time.", "look for a loop that waits or never breaks"),
     "survives": (
@@ -22,7 +22,8 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "global-random": (
         "Nothing draws from the global random streams.",
-        "weighters draw from run.generator, corruptions from the generator they are given",
+        "weighters draw from run.generator and build modules by run.build(...); scikit-learn gets "
+        "a random_state drawn from it; corruptions draw from the generator they are given",
     ),
     "settings": (
         "Settings of torch and the working folder stay as they are.",
@@ -100,7 +101,8 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "running-statistics": (
         "Running statistics move once a step, by the pass of the training step.",
-        "read batch.logits or batch.losses, which the step uses again, or call a copy",
+        "of the batch that is yielded read logits or losses, which the step uses again; to look at "
+        "others take run.predict(), or copy.deepcopy(run.model).eval()",
     ),
     "gradients": (
         "The network's .grad stays as it is until the step.",

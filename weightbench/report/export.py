@@ -101,7 +101,7 @@ def _write_rows(board: Board, writer: csv.DictWriter[str]) -> None:
             "weighter": row.weighter,
             "privileged": int(row.privileged),
             "used_holdout": int(row.used_holdout),
-            "track": row.track,
+            "track": row.track or "",
             **dict(zip(badge_head(board), badge_texts(row, board), strict=True)),
         }
         cost = row.cost
@@ -161,6 +161,7 @@ def _cells(row: Row, board: Board) -> list[str]:
     return [
         row.place,
         markdown(row.weighter),
+        row.track or "-",
         *badge_texts(row, board),
         skill_text(row, board),
         *accuracies,

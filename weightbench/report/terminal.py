@@ -134,7 +134,7 @@ def _cells(row: Row, board: Board) -> dict[str, str]:
     return {
         "": row.place,
         "weighter": row.weighter,
-        "track": row.track,
+        "track": row.track or "-",
         **dict(zip(badge_head(board), badge_texts(row, board), strict=True)),
         "skill [95 %]": skill_text(row, board),
         **dict(zip(names, accuracies, strict=True)),

@@ -191,7 +191,7 @@ def _row(
         weighter=weighter,
         privileged=_privileged(by_name, weighter),
         used_holdout=any(training.used_holdout for training in trained),
-        track=max((training.track for training in trained), default="A"),
+        track=max((training.track for training in trained), default=None),
         rank=standing.first if standing else None,
         rank_last=standing.last if standing else None,
         ties=standing.ties if standing else (),

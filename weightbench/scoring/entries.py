@@ -52,7 +52,8 @@ class Row:
     """One weighter: its place, skill over all tasks, and cells by task.
 
     ``used_holdout`` says whether it touched the clean hold-out anywhere, ``track`` what it was
-    given beside noisy labels (``registry.tracks``), the most of any trial. Places run
+    given beside noisy labels (``registry.tracks``), the most of any
+    trial, None where all failed. Places run
     from ``rank`` to ``rank_last``: one more than the number of entries that beat it beyond chance,
     to the number of entries less those that it beats so; ``ties`` are those it cannot be told from.
     All three are None or empty for privileged weighters and where a task is missing. A place
@@ -62,7 +63,7 @@ class Row:
     weighter: str
     privileged: bool
     used_holdout: bool
-    track: Track
+    track: Track | None
     rank: int | None
     rank_last: int | None
     ties: tuple[str, ...]

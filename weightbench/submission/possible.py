@@ -28,6 +28,7 @@ _CHECKSUMS = {"data", "corruption", "splits"}
 _PHASES = frozenset(("setup", "begin", "train", "select", "finish", "test"))
 _LONGEST = 366 * 86400.0  # seconds of a training
 _THREADS = 4096
+_CLASSES = 10**6
 
 
 def refuse_the_impossible(one: Record | Cost, where: str) -> None:
@@ -107,6 +108,8 @@ def _of_training(training: Training, device: str) -> Iterator[str]:
         yield f"a training does not have the phases {sorted(seconds)}"
     if not 0 < sum(seconds.values()) < _LONGEST:
         yield f"a training does not take {sum(seconds.values()):g} s"
+    if training.chance < 1 / _CLASSES:
+        yield f"chance is {training.chance:g}, of more classes than there are"
     if training.steps < 1:
         yield "a training has steps"
     if (training.peak_bytes is None) != (device == "cpu"):

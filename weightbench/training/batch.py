@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import contextlib
-import dataclasses
 from collections.abc import Callable
 
 import torch
@@ -13,7 +12,6 @@ from typing_extensions import override
 
 from weightbench.alignment import Aligned, VirtualStep, Way, align
 from weightbench.alignment.untouched import kept_state
-from weightbench.data.dataset import Pool
 from weightbench.errors import Misuse
 from weightbench.training.head import seen_by
 from weightbench.training.random_streams import seeded_globals
@@ -180,74 +178,6 @@ class ComputedBatch(Batch):
             self._update(weights)
 
 
-@dataclasses.dataclass(eq=False)
-class Draw:
-    """Which examples a batch has, before they are gathered.
-
-    Attributes:
-        pool: what they are drawn from.
-        index: (n,) int64, positions in the pool.
-        augmentation: what the augmentation drew for the images; None where there is none.
-        held_out: whether they are of the hold-out.
-    """
-
-    pool: Pool
-    index: Tensor
-    augmentation: Tensor | None
-    held_out: bool
-
-
-class LazyBatch(ComputedBatch):
-    """A batch by position in a pool."""
-
-    def __init__(self, run: Run, draw: Draw) -> None:
-        super().__init__(run, draw.index, draw.held_out)
-        self._draw = draw
-
-    @override
-    def _gather(self) -> tuple[Tensor, Tensor]:
-        return self._draw.pool.take(self.index, self._draw.augmentation)
-
-
-class GivenBatch(ComputedBatch):
-    """A batch of the examples it is given."""
-
-    def __init__(
-        self, run: Run, index: Tensor, inputs: Tensor, labels: Tensor, held_out: bool = False
-    ) -> None:
-        super().__init__(run, index, held_out)
-        self._given = inputs, labels
-
-    @override
-    def _gather(self) -> tuple[Tensor, Tensor]:
-        return self._given
-
-
-class JoinedBatch(ComputedBatch):
-    """The examples of two batches, one after another."""
-
-    def __init__(self, run: Run, *parts: Batch) -> None:
-        held_out = all(part.held_out for part in parts)
-        super().__init__(run, torch.cat([part.index for part in parts]), held_out)
-        self._parts = parts
-
-    @override
-    def _gather(self) -> tuple[Tensor, Tensor]:
-        inputs = torch.cat([part.inputs for part in self._parts])
-        return inputs, torch.cat([part.labels for part in self._parts])
-
-    @property
-    @override
-    def held_out_rows(self) -> Tensor:
-        return torch.cat([part.held_out_rows for part in self._parts])
-
-    @property
-    @override
-    def groups(self) -> Tensor | None:
-        known = [groups for part in self._parts if (groups := part.groups) is not None]
-        return torch.cat(known) if len(known) == len(self._parts) else None
-
-
 # ---- what the engine does with a batch and no weighter may ---------------------------------------
 
 
@@ -267,7 +197,7 @@ def computed(batch: Batch) -> ComputedBatch:
 
 def backward(batch: Batch, weights: Tensor) -> None:
     """Accumulate the gradient of ``sum_i weights_i * losses_i``, without the sum in the graph."""
-    (batch if type(batch) is LazyBatch else computed(batch))._backward(weights)
+    computed(batch)._backward(weights)
 
 
 def step_independent(batch: Batch) -> bool:
@@ -277,14 +207,6 @@ def step_independent(batch: Batch) -> bool:
     """
     batch = computed(batch)
     return batch._step_independent and (batch._clean is None or step_independent(batch._clean))
-
-
-def draws_of(batch: Batch) -> tuple[Draw | None, Draw | None]:
-    """What the batch is drawn from, and the clean batch that was asked of it; None where not."""
-    batch = computed(batch)
-    return tuple(  # type: ignore[return-value]
-        one._draw if isinstance(one, LazyBatch) else None for one in (batch, batch._clean)
-    )
 
 
 def with_losses(batch: Batch, losses: Tensor) -> Batch:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Generic
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from weightbench.alignment import Loss
 from weightbench.training._engine import B, Engine
 from weightbench.training.optimizer import build_optimizer
 from weightbench.training.recipe import Recipe
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class Facts(Generic[B]):
@@ -128,6 +131,15 @@ class Facts(Generic[B]):
     def new_model(self, role: str) -> nn.Module:
         """A second network of the task's kind, with its own initial parameters."""
         return self._engine.new_model(role)
+
+    def build(self, make: Callable[[], M]) -> M:
+        """A module of the weighter's own, on its device, initialised from :attr:`generator`.
+
+        Layers initialise themselves from torch's global stream, which a weighter leaves alone.
+        """
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
+            return make().to(self.device)
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """The recipe's optimiser for a second network, which the weighter steps by itself.

@@ -17,14 +17,12 @@ from weightbench.data.dataset import to_device
 from weightbench.spec import Spec
 from weightbench.training.batch import (
     ComputedBatch,
-    Draw,
-    LazyBatch,
     backward,
-    draws_of,
     step_independent,
     with_clean,
     with_losses,
 )
+from weightbench.training.batch_kinds import Draw, LazyBatch, draws_of
 from weightbench.training.cuda import aside, captured, waits
 from weightbench.training.optimizer import forget_gradients, is_fused
 from weightbench.training.random_streams import global_states

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from weightbench.data.dataset import Pool
-from weightbench.training.batch import Draw
+from weightbench.training.batch_kinds import Draw
 from weightbench.training.device_splits import ShuffledIndices
 from weightbench.training.setting import Setting
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from weightbench.alignment import Loss
 from weightbench.errors import HiddenData, OverBudget
 from weightbench.registry.tracks import Track
-from weightbench.training.batch import JoinedBatch, LazyBatch
+from weightbench.training.batch_kinds import JoinedBatch, LazyBatch
 from weightbench.training.clock import PhaseClock
 from weightbench.training.device_splits import predict
 from weightbench.training.flops import FlopMeter, plain_step_flops

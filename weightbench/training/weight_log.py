@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from weightbench.training.batch import JoinedBatch
+from weightbench.training.batch_kinds import JoinedBatch
 from weightbench.training.run import Batch
 from weightbench.training.state import TrainingState
 from weightbench.training.watcher import Watcher

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -259,6 +260,11 @@ def _build(spec: Spec, registered: Registered, *inner: Weighter) -> tuple[Spec, 
     cls, preset = registered
     if not (isinstance(cls, type) and issubclass(cls, Weighter)):
         raise BadSpec(f"{spec.name} is not a class derived from weightbench.Weighter")
+    if issubclass(cls, Wrapper) and not inner and "inner" in inspect.signature(cls).parameters:
+        raise BadSpec(
+            f"{spec.name} is a wrapper, which goes around a weighter: register it from a package, "
+            "or put a class that wraps one beside it (docs/write-a-weighter.md, Wrappers)"
+        )
     defaults = {**defaults_of(cls, skip=len(inner)), **preset}
     params = checked_params(spec.name, spec.params, defaults, types_of(cls))
     try:

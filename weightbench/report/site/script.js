@@ -44,7 +44,7 @@ document.querySelectorAll(".board").forEach((board) => {
     rows.forEach((row) => {
       const named = row.cells[1].textContent.toLowerCase().includes(word);
       const privileged = "privileged" in row.dataset;
-      row.hidden = !(named && on[row.dataset.track] && (on.privileged || !privileged));
+      row.hidden = !(named && (on[row.dataset.track] ?? true) && (on.privileged || !privileged));
     });
     shown.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} shown`;
   };

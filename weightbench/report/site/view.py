@@ -52,7 +52,7 @@ class Line:
     id: str
     name: str
     link: str
-    track: str
+    track: Track | None
     place: str
     rank: int
     ties: str
