@@ -29,8 +29,7 @@ class InRunShapley(wb.Weighter):
 
     ``value_i = sum_t (rate_t / n) <gradient of the hold-out's loss, gradient of loss i>`` over the
     steps t that i was in: to first order the Shapley value of i for the fall of that loss, if steps
-    were of plain SGD. Wang, Mittal, Song & Jia, ICLR 2025, section 4.1; to drop what has a negative
-    value is their use of it. Costs 2.33 + r trainings at most, r the hold-out's share of a batch.
+    were of plain SGD (section 4.1); they drop what has a negative value. Costs 2.33 + r trainings.
     """
 
     def begin(self, run: wb.Run) -> None:

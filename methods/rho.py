@@ -16,11 +16,9 @@ from .uniform import Uniform
 class Rho(Uniform):
     """Of ``pool`` batches' worth of examples, a batch of those with the largest reducible loss.
 
-    That is the loss less the irreducible one, which is the loss of a network trained on the
-    hold-out alone, computed once. Mindermann et al., ICML 2022, Algorithm 1; they keep 32 of 320.
-    Of a set smaller than the pool a tenth is kept. Losses are of evaluation mode; weights are
-    uniform. A network trained on a handful of clean examples knows little of what is irreducible.
-    Costs 1 + ``pool`` / 3 plain steps and the training on the hold-out.
+    That is the loss less that of a network trained on the hold-out alone, once, in evaluation mode
+    (Algorithm 1; they keep 32 of 320); of a smaller set a tenth is kept. Trained on a handful of
+    clean examples, a network knows little of what is irreducible. Costs 1 + ``pool`` / 3.
     """
 
     def __init__(self, pool: int = 10) -> None:
