@@ -10,10 +10,10 @@ import weightbench as wb
 class ClassBalanced(wb.Weighter):
     """``w_i`` proportional to ``(1 - beta) / (1 - beta^count(label i))``.
 
-    beta 0 is uniform, beta 1 the inverse count: at their .9999, classes of up to 1,000 examples are
-    weighed as by ``proportion`` within 5 %, so beta is .99 here (theirs are .9 to .9999). Normalised
-    over the batch, as in LDAM-DRW's code; ``normalized=false`` divides by the batch size alone, as
-    their own does, where the weights of all K classes sum to K. Costs a plain step.
+    beta 0 is uniform, beta 1 the inverse count: at their .9999, classes up to 1,000 examples are
+    weighed as by ``proportion`` within 5 %, so beta is .99 here (theirs are .9 to .9999).
+    Normalised over the batch, as in LDAM-DRW's code; ``normalized=false`` divides by the batch
+    size alone, as their own does, where the weights of all K classes sum to K. Costs a plain step.
     """
 
     def __init__(self, beta: float = 0.99, normalized: bool = True) -> None:
