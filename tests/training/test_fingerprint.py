@@ -146,8 +146,8 @@ EMBEDDED = [n for n in TASKS.names() if n.startswith(("digits", "breast"))]
 def test_every_field_of_a_built_in_task_counts(name: str) -> None:
     task = make_task(name)
     changes: dict[str, object] = {
-        "corruption": wb.UniformFlip(0.123), "holdout": wb.HoldoutTotal(20), "select": task.select + 1,
-        "test": task.test + 1, "train": 60, "model": plain,
+        "corruption": wb.UniformFlip(0.123), "holdout": wb.HoldoutTotal(20),
+        "select": task.select + 1, "test": task.test + 1, "train": 60, "model": plain,
         "recipe": dataclasses.replace(task.recipe, lr=0.123),
     }  # fmt: skip
     changed = [dataclasses.replace(task, **{name: value}) for name, value in changes.items()]  # type: ignore[arg-type]

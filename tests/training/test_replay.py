@@ -32,8 +32,8 @@ from weightbench.training.weight_log import WeightLog
 REPLAYED = {
     "adaboost", "class-balanced", "confident-learning", "elr", "focal", "gce", "in-run-shapley",
     "jtt", "l2b", "l2rw", "l2rw-auto", "l2rw-fused", "l2rw-layerwise", "logit-adjust", "mae",
-    "oracle", "oracle-groups", "proportion", "reed-hard", "reed-soft", "s-model", "sce", "superloss", "uniform",
-    "weighted",
+    "oracle", "oracle-groups", "proportion", "reed-hard", "reed-soft", "s-model", "sce",
+    "superloss", "uniform", "weighted",
 }  # fmt: skip
 
 
