@@ -17,7 +17,7 @@ class MWNet(wb.Weighter):
     the rate of the step; V's own Adam at 1e-3 with decay 1e-4 and the division by n are those of
     their code for label noise. (That for long tails divides by the sum, differentiates V's input
     and has SGD at 1e-5.) V begins near 1/2, that is, at half of everybody's rate, and may learn a
-    rate rather than weights. Costs 1.67 + r plain steps, r the hold-out's share of a batch.
+    rate rather than weights. Costs at most 1.67 + r plain steps, r the hold-out's share of a batch.
 
     Parameters:
         first_order: take g where the network is, without the virtual step.
