@@ -20,6 +20,7 @@ class PostHoc(wb.Wrapper):
 
     refuses: ClassVar = {
         "ft": "+posthoc corrects the outputs of the last network: write +ft+posthoc",
+        "llr": "+posthoc leaves no last layer to train again: write +llr+posthoc",
         "select": "+posthoc corrects the outputs of the chosen network: write +select+posthoc",
     }
 

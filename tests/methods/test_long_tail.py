@@ -126,6 +126,7 @@ def test_posthoc_subtracts_the_prior_of_the_trained_network() -> None:
         ("adaboost+es+posthoc", "vote"),
         ("uniform+posthoc+ft", r"\+ft\+posthoc"),
         ("uniform+posthoc+select", r"\+select\+posthoc"),
+        ("uniform+posthoc+llr", r"\+llr\+posthoc"),
     ],
 )
 def test_a_prior_that_would_mean_nothing_is_refused(spec: str, reason: str) -> None:
