@@ -12,7 +12,7 @@ class OracleGroups(wb.Weighter):
 
     Privileged: it sees the true labels, so it is shown and never ranked. Where the score is the
     worst recall of a class in a group, right labels alone are no upper anchor: a rare group stays
-    rare. Without groups it is ``oracle``.
+    rare. Without groups it makes the classes even.
     """
 
     privileged = True
