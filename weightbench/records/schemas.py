@@ -31,18 +31,15 @@ def upgraded(fields: Any) -> Any:
     raise RecordError(f"schema_version: {version!r}; {known}")
 
 
-def _from_schema_2(fields: dict[str, Any]) -> dict[str, Any]:
-    trial = fields.get("trial")
-    if isinstance(trial, dict) and "version" in trial:
-        raise RecordError("trial.version: belongs to schema 1")
-    return _with_work(fields)
-
-
-def _from_schema_3(fields: dict[str, Any]) -> dict[str, Any]:
+def _without_version(fields: dict[str, Any]) -> dict[str, Any]:
     trial = fields.get("trial")
     if isinstance(trial, dict) and "version" in trial:
         raise RecordError("trial.version: belongs to schema 1")
     return fields
+
+
+def _from_schema_2(fields: dict[str, Any]) -> dict[str, Any]:
+    return _with_work(_without_version(fields))
 
 
 def _with_work(fields: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +65,7 @@ def _from_schema_1(fields: dict[str, Any]) -> dict[str, Any]:
     return _with_work({**fields, "schema_version": 2, "trial": {**trial, "engine": 0}})
 
 
-_UPGRADES = {1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3}
+_UPGRADES = {1: _from_schema_1, 2: _from_schema_2, 3: _without_version}
 
 
 def as_it_was(fields: dict[str, Any]) -> dict[str, Any]:
