@@ -17,6 +17,7 @@ from torch.func import functional_call
 import weightbench as wb
 from weightbench.alignment import VirtualStep, align
 from weightbench.errors import BadData, HiddenData, Misuse, NoHead
+from weightbench.training.batch_kinds import ReorderedBatch
 from weightbench.training.weight_log import WeightLog
 
 
@@ -362,6 +363,21 @@ def test_groups_are_for_who_declares_to_use_them(tiny: wb.Task) -> None:
     assert held.track == "C"
     assert first(tiny, Grouped()).groups is None
     assert wb.start(tiny, 0, Grouped()).track == "A"
+
+
+def test_groups_of_joined_and_reordered_examples_are_theirs(tiny: wb.Task) -> None:
+    run = wb.start(grouped(tiny), 0, Grouped()).run
+    joined = run.join(run.batch(torch.arange(5)), run.clean_batch())
+    order = torch.arange(len(joined)).flip(0)
+    moved = ReorderedBatch(joined, order)
+    train, held_out = run.groups(), run.groups("holdout")
+    assert train is not None
+    assert held_out is not None
+    wanted = torch.cat([train[:5], held_out[joined.index[5:]]])
+    for batch, expected in ((joined, wanted), (moved, wanted[order])):
+        assert batch.groups is not None
+        assert torch.equal(batch.groups, expected)
+    assert torch.equal(moved.held_out_rows, joined.held_out_rows[order])
 
 
 def test_groups_change_a_tasks_identity_and_no_number(tiny: wb.Task) -> None:

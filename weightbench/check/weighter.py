@@ -27,7 +27,7 @@ from weightbench.check.training import (
     trace_of,
 )
 from weightbench.errors import LayerwiseUnsupported
-from weightbench.training.batch_kinds import GivenBatch
+from weightbench.training.batch_kinds import GivenBatch, ReorderedBatch
 from weightbench.training.best_on_select import BestOnSelect
 from weightbench.training.checkpoint import Checkpoint
 from weightbench.training.loss_hook import loss_on
@@ -194,7 +194,7 @@ def _permuted(subject: Subject, first: Trace) -> None:
         batch = next(batches)
         order = torch.arange(len(batch)).flip(0)
         before = run.generator.get_state()
-        moved = GivenBatch.reordered(batch, order)
+        moved = ReorderedBatch(batch, order)
         weights = check_weights(run.weighter.weigh(moved), moved, run.weighter)
     if not torch.equal(before, run.generator.get_state()):
         return  # its draws go by place; which example gets which is chance
@@ -235,7 +235,7 @@ def _unusual_batches(subject: Subject) -> Iterator[Finding]:
 
 
 def _part(run: Trainer, batch: Batch, size: int) -> Batch:
-    return GivenBatch.reordered(batch, torch.arange(min(size, len(batch))))
+    return ReorderedBatch(batch, torch.arange(min(size, len(batch))))
 
 
 def _one_class(run: Trainer, batch: Batch) -> Batch:

@@ -50,25 +50,34 @@ class GivenBatch(ComputedBatch):
     ) -> None:
         super().__init__(run, index, held_out)
         self._given = inputs, labels
-        self._held_out_rows: Tensor | None = None
-
-    @classmethod
-    def reordered(cls, batch: Batch, order: Tensor) -> GivenBatch:
-        """The examples of ``batch`` in another order, (n,) int64, or some of them."""
-        made = cls(
-            batch.run, batch.index[order], batch.inputs[order], batch.labels[order], batch.held_out
-        )
-        made._held_out_rows = batch.held_out_rows[order]
-        return made
-
-    @property
-    @override
-    def held_out_rows(self) -> Tensor:
-        return super().held_out_rows if self._held_out_rows is None else self._held_out_rows
 
     @override
     def _gather(self) -> tuple[Tensor, Tensor]:
         return self._given
+
+
+class ReorderedBatch(ComputedBatch):
+    """The examples of a batch in another order, or some of them."""
+
+    def __init__(self, batch: Batch, order: Tensor) -> None:
+        """Take the examples ``order``, (b,) int64, of ``batch``."""
+        super().__init__(batch.run, batch.index[order], batch.held_out)
+        self._batch, self._order = batch, order
+
+    @override
+    def _gather(self) -> tuple[Tensor, Tensor]:
+        return self._batch.inputs[self._order], self._batch.labels[self._order]
+
+    @property
+    @override
+    def held_out_rows(self) -> Tensor:
+        return self._batch.held_out_rows[self._order]
+
+    @property
+    @override
+    def groups(self) -> Tensor | None:
+        groups = self._batch.groups
+        return None if groups is None else groups[self._order]
 
 
 class JoinedBatch(ComputedBatch):
