@@ -59,7 +59,7 @@ def _of_weights(weights: Weights | None, classes: int) -> Detection | None:
 def _of_margins(run: Trainer) -> Detection | None:
     """Of the training rows, in a pass over them without augmentation; none where all are right."""
     splits, data = run.splits, run.task.data
-    right = splits.given == data.labels[splits.train]
+    right = splits.given == splits.true_labels(data)
     if right.all() or not right.any():
         return None
     margins = measures.margins(run.outputs("train").cpu().numpy(), splits.given)

@@ -31,7 +31,7 @@ class DeviceSplits:
     @classmethod
     def of(cls, task: Task, splits: Splits, device: torch.device) -> DeviceSplits:
         """The splits of ``task``, copied to ``device``."""
-        data, true = task.data, task.data.labels
+        data, true = splits.seen(task.data), task.data.labels
         train = Pool.from_dataset(data, splits.train, splits.given, device, task.augmentation)
 
         def clean(
@@ -47,7 +47,7 @@ class DeviceSplits:
             holdout=clean(splits.holdout, splits.holdout_given, task.augmentation),
             select=clean(splits.select, true[splits.select]),
             test=clean(splits.test, true[splits.test]),
-            true_labels=torch.from_numpy(true[splits.train]).to(device),
+            true_labels=torch.from_numpy(splits.true_labels(data)).to(device),
         )
 
 
