@@ -129,4 +129,4 @@ def test_tasks_are_told_apart_by_donor_and_share() -> None:
     assert task.fingerprint == same.fingerprint
     assert len(prints) == 3
     assert check_task(task) == []
-    assert "40% of the inputs become tiles of photographs" in str(card(NAME))
+    assert "90% of the inputs become tiles of photographs" in str(card(NAME))
