@@ -31,6 +31,8 @@ _HOMES = {
     "data.input_noise": ("MarginFlip", "PartDependentFlip"),
     "data.long_tail": ("LongTail", "NoisyLongTail"),
     "data.images": ("image_set",),
+    "data.open_set": ("OpenSet",),
+    "data.packages": ("packaged_file",),
     "training.recipe": ("Recipe",),
     "registry": ("register_suite",),
     "training.run": ("Batch", "Run"),
@@ -78,6 +80,7 @@ __all__ = [
     "MarginFlip",
     "NoCorruption",
     "NoisyLongTail",
+    "OpenSet",
     "PairFlip",
     "PartDependentFlip",
     "Recipe",
@@ -101,6 +104,7 @@ __all__ = [
     "make_task",
     "make_weighter",
     "normalize",
+    "packaged_file",
     "parse_spec",
     "register_suite",
     "register_task",
@@ -131,6 +135,8 @@ if TYPE_CHECKING:
     from weightbench.data.images import image_set
     from weightbench.data.input_noise import MarginFlip, PartDependentFlip
     from weightbench.data.long_tail import LongTail, NoisyLongTail
+    from weightbench.data.open_set import OpenSet
+    from weightbench.data.packages import packaged_file
     from weightbench.registry import register_suite
     from weightbench.spec import Spec, parse_spec
     from weightbench.training.recipe import Recipe

@@ -14,6 +14,7 @@ def needs(name: str, there: bool) -> pytest.MarkDecorator:
 
 
 mnist = needs("MNIST", is_cached("mnist") or (data_folder() / "MNIST" / "raw").is_dir())
+fashion = needs("Fashion-MNIST", is_cached("fashionmnist"))
 cifar10 = needs("CIFAR-10", is_cached("cifar10"))
 cifar10n = needs("CIFAR-10N labels", (data_folder() / "cifar10n" / "labels.npz").is_file())
 
@@ -88,6 +89,19 @@ def test_mnist_is_as_biased_as_the_task_says(name: str, rate: float) -> None:
     splits = wb.make_task(name).split(0)
     assert splits.corrupted.rate == pytest.approx(rate, abs=0.047)
     assert len(splits.holdout) == 20
+
+
+@mnist
+@fashion
+@pytest.mark.parametrize("name", ["mnist-open-set-v0", "fashion-mnist-open-set-v0"])
+def test_most_images_are_of_the_other_set(name: str) -> None:
+    """Both are white on black; clothing covers more of an image than a digit does."""
+    task = wb.make_task(name)
+    splits = task.split(0)
+    assert splits.corrupted.rate == pytest.approx(0.8)
+    assert splits.corrupted.inputs is not None
+    covered = [(part > 0).mean() for part in (splits.corrupted.inputs, task.data.inputs)]
+    assert (covered[0] > 1.5 * covered[1]) == (name == "mnist-open-set-v0")
 
 
 @mnist
