@@ -15,7 +15,7 @@ _HOMES = {
     "alignment.reweighter": ("Reweighter",),
     "alignment.weights": ("normalize",),
     "data.augmentation": ("CropFlip",),
-    "data.cache": ("cached_file",),
+    "data.cache": ("cached_arrays", "cached_file"),
     "check": ("check_task", "check_weighter"),
     "data.corruption": (
         "BackgroundFlip",
@@ -92,6 +92,7 @@ __all__ = [
     "__version__",
     "align",
     "alignment_way",
+    "cached_arrays",
     "cached_file",
     "check_task",
     "check_weighter",
@@ -116,7 +117,7 @@ if TYPE_CHECKING:
     from weightbench.alignment.weights import normalize
     from weightbench.check import check_task, check_weighter
     from weightbench.data.augmentation import CropFlip
-    from weightbench.data.cache import cached_file
+    from weightbench.data.cache import cached_arrays, cached_file
     from weightbench.data.class_flips import ClassFlip, GroupFlip, PairFlip
     from weightbench.data.corruption import (
         BackgroundFlip,
