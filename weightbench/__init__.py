@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from weightbench._version import __version__
 
 _HOMES = {
+    "advice.evaluation": ("evaluate",),
+    "advice.results": ("load_records",),
     "alignment": ("Aligned", "align", "alignment_way"),
     "alignment.reweighter": ("Reweighter",),
     "alignment.weights": ("normalize",),
@@ -98,7 +100,9 @@ __all__ = [
     "check_weighter",
     "describe",
     "errors",
+    "evaluate",
     "image_set",
+    "load_records",
     "make_task",
     "make_weighter",
     "normalize",
@@ -112,6 +116,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from weightbench import errors
+    from weightbench.advice.evaluation import evaluate
+    from weightbench.advice.results import load_records
     from weightbench.alignment import Aligned, align, alignment_way
     from weightbench.alignment.reweighter import Reweighter
     from weightbench.alignment.weights import normalize
