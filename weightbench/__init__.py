@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weightbench._version import __version__
 
 _HOMES = {
+    "advice.classifier": ("WeightedClassifier",),
     "advice.evaluation": ("evaluate",),
     "advice.results": ("load_records",),
     "alignment": ("Aligned", "align", "alignment_way"),
@@ -89,6 +90,7 @@ __all__ = [
     "Task",
     "Trainer",
     "UniformFlip",
+    "WeightedClassifier",
     "Weighter",
     "Wrapper",
     "__version__",
@@ -116,6 +118,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from weightbench import errors
+    from weightbench.advice.classifier import WeightedClassifier
     from weightbench.advice.evaluation import evaluate
     from weightbench.advice.results import load_records
     from weightbench.alignment import Aligned, align, alignment_way
