@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 from weightbench._version import __version__
 
 _HOMES = {
+    "advice.classifier": ("WeightedClassifier",),
+    "advice.evaluation": ("evaluate",),
+    "advice.results": ("load_records",),
     "alignment": ("Aligned", "align", "alignment_way"),
     "alignment.reweighter": ("Reweighter",),
     "alignment.weights": ("normalize",),
     "data.augmentation": ("CropFlip",),
-    "data.cache": ("cached_file",),
+    "data.cache": ("cached_arrays", "cached_file"),
     "check": ("check_task", "check_weighter"),
     "data.corruption": (
         "BackgroundFlip",
@@ -90,17 +93,21 @@ __all__ = [
     "Task",
     "Trainer",
     "UniformFlip",
+    "WeightedClassifier",
     "Weighter",
     "Wrapper",
     "__version__",
     "align",
     "alignment_way",
+    "cached_arrays",
     "cached_file",
     "check_task",
     "check_weighter",
     "describe",
     "errors",
+    "evaluate",
     "image_set",
+    "load_records",
     "make_task",
     "make_weighter",
     "normalize",
@@ -115,12 +122,15 @@ __all__ = [
 
 if TYPE_CHECKING:
     from weightbench import errors
+    from weightbench.advice.classifier import WeightedClassifier
+    from weightbench.advice.evaluation import evaluate
+    from weightbench.advice.results import load_records
     from weightbench.alignment import Aligned, align, alignment_way
     from weightbench.alignment.reweighter import Reweighter
     from weightbench.alignment.weights import normalize
     from weightbench.check import check_task, check_weighter
     from weightbench.data.augmentation import CropFlip
-    from weightbench.data.cache import cached_file
+    from weightbench.data.cache import cached_arrays, cached_file
     from weightbench.data.class_flips import ClassFlip, GroupFlip, PairFlip
     from weightbench.data.corruption import (
         BackgroundFlip,

@@ -11,8 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightbench.data import SPLITS
-from weightbench.errors import DataUnavailable, UnknownName, WeightbenchError
-from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite, is_file_spec
+from weightbench.errors import (
+    BadSpec,
+    DataUnavailable,
+    UnknownName,
+    WeightbenchError,
+    describe_error,
+)
+from weightbench.registry import (
+    SUITES,
+    TASKS,
+    WEIGHTERS,
+    WRAPPERS,
+    Suite,
+    is_file_spec,
+    load_from_file,
+)
 from weightbench.registry.tracks import TRACKS, Track
 from weightbench.spec import Value, defaults_of, parse_spec, suggest
 from weightbench.training.splits import Splits
@@ -58,7 +72,8 @@ def card(text: str) -> Card:
     """The card of whatever ``text`` names.
 
     Raises:
-        BadSpec: nothing has that name.
+        BadSpec: nothing has that name, or it cannot be made.
+        BadData: a task cannot be split as it asks.
     """
     name = parse_spec(text).name
     if name in TASKS.names():
@@ -68,6 +83,8 @@ def card(text: str) -> Card:
     if name in WRAPPERS.names():
         cls, _ = WRAPPERS.get(name)
         return _class_card(f"+{name}", cls, skip=1)
+    if is_file_spec(name) and isinstance(load_from_file(name), Task):
+        return task_card(make_task(text))
     if name in WEIGHTERS.names() or is_file_spec(name):
         return weighter_card(text)
     known = [*TASKS.names(), *WEIGHTERS.names(), *WRAPPERS.names(), *SUITES.names()]
@@ -87,7 +104,12 @@ def cards_of(tasks: Iterable[str], weighters: Iterable[str]) -> dict[str, Card]:
 
 
 def task_card(task: Task) -> Card:
-    """Data, corruption, split sizes as realised at seed 0, model, recipe and parameters."""
+    """Data, corruption, split sizes as realised at seed 0, model, recipe and parameters.
+
+    Raises:
+        BadSpec: its data set or network cannot be made.
+        BadData: the data set is too small for its splits.
+    """
     facts = {
         "corruption": str(task.corruption),
         "hold-out": repr(task.holdout),
@@ -97,13 +119,17 @@ def task_card(task: Task) -> Card:
         ),
         "parameters": _params(task.parameters()),
     }
+    transition = None
     try:
         splits = task.split(0)
-    except DataUnavailable:
-        realised, transition = {"data": "not at hand; docs/data.md says how to get it"}, None
-    else:
         realised = _realised(task, splits)
         transition = splits.corrupted.transition if task.data.truth_known else None
+    except DataUnavailable as error:
+        realised = {"data": f"not at hand; docs/data.md says how to get it: {error}"}
+    except WeightbenchError:
+        raise
+    except Exception as error:
+        raise BadSpec(f"{task.name} cannot be made: {describe_error(error)}") from error
     return Card(task.name, task.about, realised | facts, task.parameters(), transition)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from weightbench.evaluation.grid import Grid
-from weightbench.records.schema import Record
+from weightbench.records.schema import Record, Trial
 
 
 def progress_bar(console: Console) -> Progress:
@@ -27,8 +26,8 @@ def progress_bar(console: Console) -> Progress:
 class CellReport:
     """One line for each (task, weighter) as soon as all its seeds are in."""
 
-    def __init__(self, grid: Grid) -> None:
-        self._left = Counter((trial.task, trial.weighter) for trial in grid.missing)
+    def __init__(self, missing: Iterable[Trial]) -> None:
+        self._left = Counter((trial.task, trial.weighter) for trial in missing)
         self._records: dict[tuple[str, str], list[Record]] = defaultdict(list)
 
     def finished(self, record: Record) -> Iterator[str]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from tests.generated import record, trial
-from weightbench.commands.progress import CellReport
-from weightbench.evaluation.grid import Grid
+from weightbench.records.schema import Trial
+from weightbench.report.progress import CellReport
 
 
-def grid(seeds: int) -> Grid:
-    trials = tuple(trial(t, w, s) for t in ("a-v0",) for w in ("x", "y") for s in range(seeds))
-    return Grid(trials, trials, ())
+def missing(seeds: int) -> list[Trial]:
+    return [trial("a-v0", w, s) for w in ("x", "y") for s in range(seeds)]
 
 
 def test_a_cell_is_reported_once_when_its_last_seed_is_in() -> None:
-    report = CellReport(grid(2))
+    report = CellReport(missing(2))
     assert list(report.finished(record("a-v0", "x", 1, 0.5))) == []
     assert list(report.finished(record("a-v0", "y", 0, 0.5))) == []
     (line,) = report.finished(record("a-v0", "x", 0, 0.7))
@@ -23,13 +22,13 @@ def test_a_cell_is_reported_once_when_its_last_seed_is_in() -> None:
 
 
 def test_failures_are_counted_apart() -> None:
-    report = CellReport(grid(2))
+    report = CellReport(missing(2))
     assert list(report.finished(record("a-v0", "x", 0, None))) == []
     (line,) = report.finished(record("a-v0", "x", 1, 0.7))
     assert line.endswith(" accuracy 0.700 over 1 seeds, 1 failed")
 
 
 def test_a_cell_without_any_result_says_so() -> None:
-    report = CellReport(grid(1))
+    report = CellReport(missing(1))
     (line,) = report.finished(record("a-v0", "x", 0, None))
     assert line.endswith(" no result over 0 seeds, 1 failed")
