@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from weightbench.data.rounding import KINDS, REMEDIES, as_float32, by_row, refuse_missing
 from weightbench.errors import BadData
@@ -246,3 +246,22 @@ def same_rows(name: str, inputs: Any, **others: Any) -> None:
                 f"{name}: {what} have the rows of the inputs in another order, by their index; use "
                 f"{what}.loc[inputs.index], or .to_numpy() of both if the order is right"
             )
+
+
+def as_row_ids(what: str, ids: ArrayLike, count: int) -> NDArray[np.str_] | NDArray[np.int64]:
+    """Names of ``count`` examples: (count,) int64, or text of what is not integers.
+
+    Raises:
+        BadData: there are not as many, or two examples have one name.
+    """
+    array = np.asarray(ids)
+    if array.shape != (count,):
+        raise BadData(f"{what}: {array.shape} ids for {count} examples; use one per example")
+    names = array.astype(np.int64 if np.issubdtype(array.dtype, np.integer) else np.str_)
+    unique, counts = np.unique(names, return_counts=True)
+    if len(unique) < count:
+        raise BadData(
+            f"{what}: {int((counts > 1).sum())} ids stand for more than one example; "
+            f"{str(unique[counts > 1][0])!r} is one"
+        )
+    return names

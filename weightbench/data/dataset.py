@@ -13,7 +13,7 @@ from torch import Tensor
 
 from weightbench.data.augmentation import CropFlip
 from weightbench.data.class_names import as_classes
-from weightbench.data.conversion import as_ids, as_inputs, same_rows
+from weightbench.data.conversion import as_ids, as_inputs, as_row_ids, same_rows
 from weightbench.errors import BadData
 
 
@@ -104,7 +104,7 @@ class DataSet:
         ):
             raise BadData(f"{self.name}: the test split has rows that are not trusted")
         if self.ids is not None:
-            object.__setattr__(self, "ids", as_ids(self.ids, len(self.labels), self.name))
+            object.__setattr__(self, "ids", as_row_ids(self.name, self.ids, len(self.labels)))
 
     @property
     def truth_known(self) -> bool:
@@ -184,25 +184,6 @@ def as_positions(chosen: ArrayLike, count: int, what: str) -> NDArray[np.int64]:
         hint = "; a mask must be bool" if len(array) == count else ""
         raise BadData(f"{what} names an example twice{hint}")
     return array.astype(np.int64)
-
-
-def as_ids(ids: ArrayLike, count: int, what: str) -> NDArray[np.str_] | NDArray[np.int64]:
-    """Names of ``count`` examples: (count,) int64, or text of what is not integers.
-
-    Raises:
-        BadData: there are not as many, or two examples have one name.
-    """
-    array = np.asarray(ids)
-    if array.shape != (count,):
-        raise BadData(f"{what}: {array.shape} ids for {count} examples; use one per example")
-    names = array.astype(np.int64 if np.issubdtype(array.dtype, np.integer) else np.str_)
-    unique, counts = np.unique(names, return_counts=True)
-    if len(unique) < count:
-        raise BadData(
-            f"{what}: {int((counts > 1).sum())} ids stand for more than one example; "
-            f"{str(unique[counts > 1][0])!r} is one"
-        )
-    return names
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
