@@ -28,6 +28,7 @@ from weightbench.registry import (
     load_from_file,
 )
 from weightbench.registry.tracks import TRACKS, Track
+from weightbench.scoring.anchors import describe, published_anchors
 from weightbench.spec import Value, defaults_of, parse_spec, suggest
 from weightbench.training.splits import Splits
 from weightbench.training.task import Task, make_task
@@ -150,9 +151,21 @@ def _realised(task: Task, splits: Splits) -> dict[str, str]:
         "model": f"{getattr(task.model, '__name__', 'model')}, {count:,} parameters",
         "checksums": f"data {data.sha256[:16]}, labels of seed 0 {splits.corrupted.sha256[:16]}",
         "tracks": ", ".join(f"{letter} ({TRACKS[letter]})" for letter in _tracks(task)),
+        **_anchors(task),
     }
     said = {"licence": data.licence, "citation": data.citation}
     return facts | {label: text for label, text in said.items() if text}
+
+
+def _anchors(task: Task) -> dict[str, str]:
+    """Whether it tells methods apart, where the published anchors are of this very task."""
+    anchor = published_anchors().get(task.name)
+    if anchor is None or anchor.fingerprint != task.fingerprint:
+        return {}
+    counts = "" if anchor.is_informative else f"; counts for no skill: {describe(anchor)}"
+    clean = "" if anchor.clean is None else f", clean-only {anchor.clean:.3f}"
+    means = f"uniform {anchor.lower:.3f}, oracle {anchor.upper:.3f}{clean}"
+    return {"anchors": f"{means} in {anchor.metric}, over {anchor.seeds} seeds{counts}"}
 
 
 def _shares(task: Task, splits: Splits) -> dict[str, str]:
