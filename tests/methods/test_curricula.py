@@ -71,7 +71,7 @@ def test_mentornets_threshold_is_a_moving_percentile() -> None:
 def test_mentornet_drops_examples_out(tiny: wb.Task, progress: float, rate: float) -> None:
     """In the burn-in everything counts alike, but for what drops out."""
     weighter, batch = first_batch(tiny, "mentornet")
-    kept = (torch.rand(32, generator=draws(tiny, "mentornet")) >= rate).float()
+    kept = (torch.rand(32, generator=draws(tiny, weighter)) >= rate).float()
     weights = weighter.weigh(of_losses(batch, [0.0] * 32, progress))
     torch.testing.assert_close(weights, kept / kept.sum())
 

@@ -45,7 +45,7 @@ def test_resampled_batches_are_balanced(rare: wb.Task) -> None:
 
 def test_random_weights_are_a_rectified_gaussian(rare: wb.Task) -> None:
     weighter, batch = first_batch(rare, "random")
-    normal = torch.randn(10, generator=draws(rare, "random"))
+    normal = torch.randn(10, generator=draws(rare, weighter))
     expected = torch.where(normal > 0, normal, 0)
     torch.testing.assert_close(weighter.weigh(batch), expected / expected.sum())
     assert not torch.equal(weighter.weigh(batch), expected / expected.sum())

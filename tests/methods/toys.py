@@ -14,6 +14,7 @@ from weightbench.data.corruption import Corrupted, describe
 from weightbench.training.batch import with_losses
 from weightbench.training.batch_kinds import GivenBatch
 from weightbench.training.random_streams import torch_stream
+from weightbench.training.weighter import stream_of
 
 COPIES = 60  # of each kind of example in the data set
 
@@ -82,9 +83,9 @@ def of_losses(batch: wb.Batch, losses: Sequence[float], progress: float = 0.0) -
     return with_losses(made, torch.tensor(losses, requires_grad=True))
 
 
-def draws(task: wb.Task, weighter: str) -> torch.Generator:
+def draws(task: wb.Task, weighter: wb.Weighter) -> torch.Generator:
     """The weighter's random stream of seed 0, from its start."""
-    return torch_stream(task.stream, "weighter", 0, weighter)
+    return torch_stream(task.stream, "weighter", 0, stream_of(weighter))
 
 
 def trained(task: wb.Task, weighter: str, seed: int = 0) -> wb.Trainer:

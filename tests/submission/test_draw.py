@@ -79,7 +79,7 @@ def test_a_forger_gains_little_beside_the_published_board(
 ) -> None:
     """All methods, numbers and machines are in ``make forging``."""
     gains = best(one_method, judge)
-    assert {1, 6, 12} <= gains.keys()
+    assert {1, 6} <= gains.keys(), "none is listed that brings nothing"
     assert max(gain.untold for gain in gains.values()) < LIMIT
 
 

@@ -388,7 +388,7 @@ def test_groups_change_a_tasks_identity_and_no_number(tiny: wb.Task) -> None:
     assert all(torch.equal(plain[name], other[name]) for name in plain)
 
 
-@pytest.mark.parametrize("groups", [np.zeros(3, np.int64), np.zeros(400), np.full(400, -1)])
+@pytest.mark.parametrize("groups", [np.zeros(3, np.int64), np.full(400, 0.5), np.full(400, -1)])
 def test_groups_that_are_none_are_refused(tiny: wb.Task, groups: NDArray[np.int64]) -> None:
     with pytest.raises(BadData, match="groups"):
         dataclasses.replace(tiny.data, groups=groups)

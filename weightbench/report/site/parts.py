@@ -215,5 +215,5 @@ def _seed_result(record: Record, index: PageIndex) -> SeedResult:
         accuracy=f"{record.training.accuracy:.4f}" if record.training else record.status,
         key=record.trial.key,
         environment=index.environments.number(record.provenance),
-        finished=record.finished,
+        finished=record.finished[:19],
     )
