@@ -35,6 +35,8 @@ class AdaBoost(_Round):
 
     refuses: ClassVar = {
         "ft": "adaboost predicts by a vote of networks; there is none to be tuned",
+        "llr": "adaboost predicts by a vote, which has no last layer",
+        "posthoc": "adaboost predicts by a vote, which has no logits to adjust",
         "select": "adaboost predicts by a vote of networks, not with one network of one step",
     }
 

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 import weightbench as wb
 
-from .adaboost import AdaBoost
-
 
 class LastLayer(wb.Wrapper):
     """Minimises the hold-out's mean loss plus ``pull |W - W0|^2`` in the last linear layer alone.
@@ -27,11 +25,6 @@ class LastLayer(wb.Wrapper):
     refuses: ClassVar = {"select": "+select is about the steps before +llr: write +select+llr"}
 
     def __init__(self, inner: wb.Weighter, pull: float = 0.01) -> None:
-        core = inner
-        while isinstance(core, wb.Wrapper):
-            core = core.inner
-        if isinstance(core, AdaBoost):
-            raise wb.errors.BadSpec("adaboost predicts by a vote, which has no last layer")
         super().__init__(inner)
         self.pull = pull
 

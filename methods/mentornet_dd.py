@@ -64,9 +64,7 @@ class MentorNetDD(MentorNet):
         """Train the mentor."""
         watched = Watched(self.percentile, self.decay)
         run.fork(watched, "watched")
-        with torch.random.fork_rng(devices=()):  # layers initialise themselves from torch's stream
-            torch.manual_seed(int(torch.randint(2**62, (), generator=run.generator)))
-            self.mentor = Mentor(run.num_classes).to(run.device)
+        self.mentor = run.build(lambda: Mentor(run.num_classes))
         fit(self.mentor, *lessons(watched.seen, run), self.fit_steps)
 
     @torch.no_grad()

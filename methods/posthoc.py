@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 import weightbench as wb
 
-from .adaboost import AdaBoost
 from .logit_adjust import log_prior
 
 
@@ -25,11 +24,6 @@ class PostHoc(wb.Wrapper):
     }
 
     def __init__(self, inner: wb.Weighter, tau: float = 1.0) -> None:
-        core = inner
-        while isinstance(core, wb.Wrapper):
-            core = core.inner
-        if isinstance(core, AdaBoost):
-            raise wb.errors.BadSpec("adaboost predicts by a vote, which has no logits to adjust")
         super().__init__(inner)
         self.tau = tau
 

@@ -9,8 +9,8 @@ wb.register_suite(
     tasks=(
         "digits-uniform-flip-v0",
         "digits-background-flip-v0",
-        "digits49-imbalance-v0",
-        "breast-cancer-uniform-flip-v0",
+        "digits-long-tail-v0",
+        "adult-uniform-flip-v0",
     ),
     weighters=("uniform", "random", "proportion", "resample", "clean-only", "l2rw", "oracle"),
     seeds=6,
@@ -42,7 +42,7 @@ wb.register_suite(
     ),
     weighters=(
         "uniform", "random", "proportion", "gce", "elr", "co-teaching", "clean-only", "l2rw-auto",
-        "oracle", "oracle-groups",
+        "oracle",
     ),
     seeds=6,
     about="one task of each kind of bias that is no uniform flip, on embedded data",
@@ -80,8 +80,8 @@ wb.register_suite(
     tasks=(
         "digits-uniform-flip-v0",
         "digits-background-flip-v0",
-        "digits49-imbalance-v0",
-        "breast-cancer-uniform-flip-v0",
+        "digits-long-tail-v0",
+        "adult-uniform-flip-v0",
     ),
     weighters=_RIVALS,
     seeds=8,

@@ -40,7 +40,7 @@ def trained(task: wb.Task) -> tuple[Trainer, Scores, Rows]:
     run = wb.start(task, 3, wb.make_weighter("l2rw"), watchers=[log])
     run.train()
     outputs = run.outputs("test")
-    scores, rows = score(run, outputs.numpy(), outputs.argmax(1).numpy(), weights_of(log))
+    scores, rows = score(run, outputs.numpy(), outputs.argmax(1).numpy(), weights_of(log, run))
     assert rows is not None
     return run, scores, rows
 

@@ -73,6 +73,7 @@ def test_a_record_says_what_happened() -> None:
     assert training.sizes == {"train": 238, "holdout": 12, "select": 50, "test": 100}
     assert [step for step, _ in training.select_curve] == list(range(2, 21, 2))
     assert training.chance == pytest.approx(1 / 3)
+    assert training.realised_noise is not None
     assert 0.2 < training.realised_noise < 0.4
     assert set(predictions) == {"last", "selected"}
     assert all(p.shape == (100,) for p in predictions.values())

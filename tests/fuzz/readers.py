@@ -87,7 +87,8 @@ def _rows(content: bytes) -> None:
 
 def _weights(content: bytes) -> None:
     found = Weights.unpack(content, EXAMPLES)
-    assert len(found.weight) == len(found.label) == len(found.clean)
+    for more in (found.label, found.clean, found.index, found.ids):
+        assert more is None or len(more) == len(found.weight)
 
 
 def _honest_record() -> bytes:
@@ -112,7 +113,11 @@ def _honest_manifest() -> bytes:
 def _honest_weights() -> bytes:
     summary = WeightSummary(step=1, auroc=0.5, effective=1.0, zero=0.0, by_class=[1.0, None])
     ones = np.ones(EXAMPLES)
-    return Weights(ones, ones.astype(np.int64), ones.astype(bool), (summary,)).pack()
+    rows = np.arange(EXAMPLES)
+    made = Weights(
+        ones, ones.astype(np.int64), ones.astype(bool), (summary,), rows, rows.astype(str)
+    )
+    return made.pack()
 
 
 def readers() -> dict[str, Reader]:

@@ -61,14 +61,16 @@ def test_rows_of_the_matrix_are_distributions_even_of_a_class_that_is_absent() -
 
 
 def test_the_matrix_is_that_of_the_corruption() -> None:
-    """As far as 30 examples of each class tell: counting labels would be off by .22."""
+    """As far as 30 examples of each class tell: counting labels would be off by .22 on average."""
     plain = wb.make_task("digits-background-flip-v0")
     task = dataclasses.replace(plain, holdout=wb.HoldoutPerClass(30))
-    weighter, _ = first_batch(task, "glc")
-    assert isinstance(weighter, GLC)
-    true = torch.from_numpy(task.split(0).corrupted.transition).float()
-    apart = (weighter.transition - true).norm() / (torch.eye(10) - true).norm()
-    assert float(apart) < 0.22
+    apart = []
+    for seed in range(4):
+        weighter = GLC()
+        next(iter(wb.start(task, seed, weighter=weighter)))
+        true = torch.from_numpy(task.split(seed).corrupted.transition).float()
+        apart.append((weighter.transition - true).norm() / (torch.eye(10) - true).norm())
+    assert float(torch.stack(apart).mean()) < 0.22
 
 
 def test_glc_costs_two_trainings(tiny: wb.Task) -> None:

@@ -22,8 +22,9 @@ def weights(weight: list[float], label: list[int], clean: list[bool]) -> Weights
 def logged(weighter: str, task: wb.Task) -> Weights | None:
     """What is kept of the weights of a whole training."""
     log = WeightLog()
-    wb.start(task, 0, wb.make_weighter(weighter), watchers=[log]).train()
-    return weights_of(log)
+    run = wb.start(task, 0, wb.make_weighter(weighter), watchers=[log])
+    run.train()
+    return weights_of(log, run)
 
 
 def test_auroc_is_that_of_scikit_learn_ties_included() -> None:
@@ -127,4 +128,6 @@ def test_final_weights_lie_beside_the_record(tmp_path: Path) -> None:
     assert kept is not None
     assert kept.history[-1] == record.training.weights
     assert len(kept.weight) == record.training.sizes["train"]
+    assert kept.clean is not None
+    assert record.training.realised_noise is not None
     assert kept.clean.mean() == pytest.approx(1 - record.training.realised_noise)

@@ -103,7 +103,34 @@ def test_weights_take_two_bytes_each_and_labels_one() -> None:
 
 def test_no_weights_are_kept_too() -> None:
     back = Weights.unpack(Weights(np.ones(0), np.ones(0, np.int64), np.ones(0, bool)).pack())
+    assert back.clean is not None
     assert len(back.weight) == len(back.label) == len(back.clean) == 0
+
+
+@pytest.mark.parametrize("ids", [["a", "ß\n", "3"], [7, -2, 10**12], None])
+@pytest.mark.parametrize("clean", [[True, False, True], None])
+def test_weights_say_whose_they_are(ids: list[object] | None, clean: list[bool] | None) -> None:
+    kept = Weights(
+        np.ones(3), np.array([1, 0, 1]), None if clean is None else np.array(clean),
+        index=np.array([2, 5, 70_000]), ids=None if ids is None else np.array(ids),
+    )  # fmt: skip
+    back = Weights.unpack(kept.pack())
+    assert back.index is not None
+    assert back.index.tolist() == [2, 5, 70_000]
+    assert (None if back.ids is None else back.ids.tolist()) == ids
+    assert (None if back.clean is None else back.clean.tolist()) == clean
+    if clean is None:
+        assert summarise(kept, 1).auroc is None
+
+
+@pytest.mark.parametrize(
+    "ids", [b'["a", "b"]', b"[1, 2, 123456789012345678901]", b'["a", 1, "b"]', b'{"a": 1}', b"\xff"]
+)
+def test_ids_that_are_none_are_refused(ids: bytes) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, **{**arrays(weights(3).pack()), "ids": np.frombuffer(ids, np.uint8)})
+    with pytest.raises(ValueError, match=r"."):
+        Weights.unpack(buffer.getvalue())
 
 
 def test_weights_are_read_as_what_they_were() -> None:
@@ -112,7 +139,9 @@ def test_weights_are_read_as_what_they_were() -> None:
     back = Weights.unpack(kept.pack())
     assert back.weight.dtype == np.float64
     assert back.label.dtype == np.int64
+    assert back.clean is not None
     assert back.clean.dtype == bool
+    assert back.index is back.ids is None, "as in older files"
     assert back.weight[0] == pytest.approx(0.1, rel=1e-3)
     assert back.weight[1] == 60_000, "what half precision cannot hold is the most it can"
     assert back.history == (summary,)
@@ -261,6 +290,7 @@ def weighed(draw: st.DrawFn) -> Weights:
 def test_every_number_of_a_summary(made: Weights, step: int) -> None:
     """Over the examples that occurred, one at a time."""
     summary = summarise(made, step)
+    assert made.clean is not None
     rows = [
         (w, int(k), bool(c))
         for w, k, c in zip(made.weight, made.label, made.clean, strict=True)

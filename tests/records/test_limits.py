@@ -18,9 +18,11 @@ Path_ = tuple[str | int, ...]
 GOOD: dict[Path_, list[Any]] = {}
 BAD: dict[Path_, list[Any]] = {}
 
-for _name in ("accuracy", "selected_accuracy", "chance", "realised_noise"):
+for _name in ("accuracy", "selected_accuracy", "chance"):
     GOOD["training", _name] = [0.0, 1.0]
     BAD["training", _name] = [-1e-9, 1 + 1e-9, None, "0.5", True]
+GOOD["training", "realised_noise"] = [0.0, 1.0, None]
+BAD["training", "realised_noise"] = [-1e-9, 1 + 1e-9, "0.5", True]
 GOOD |= {
     ("training", "steps"): [0, 10**9, 2**53],
     ("training", "step_work"): [None, 1e-9, 1e9],

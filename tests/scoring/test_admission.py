@@ -192,3 +192,27 @@ def test_a_crowded_page_of_notes_is_whole() -> None:
         "f-v0: no skill, for it needs uniform below oracle as anchors",
         "g-v0: no records",
     )
+
+
+@pytest.mark.parametrize(
+    ("clean", "counts"), [(0.6, True), (0.64, True), (0.66, False), (0.9, False)]
+)
+def test_a_task_that_clean_rows_alone_solve_counts_for_no_skill(
+    clean: float, counts: bool, tmp_path: Path
+) -> None:
+    """Uniform is at .5 and oracle at .8 on both tasks: .65 is half of the way."""
+    plain = {"uniform": [0.5] * 6, "oracle": [0.8] * 6, "good": [0.7] * 6}
+    easy = {**plain, "clean-only": [clean] * 6, "good": [0.8] * 6}
+    everything = records({"a-v0": {**plain, "clean-only": [0.5] * 6}, "b-v0": easy})
+    anchors = frozen(everything, tmp_path)
+    assert anchors["b-v0"].clean == pytest.approx(clean)
+    made = board(everything, frozen=anchors)
+    assert set(made.anchors) == ({"a-v0", "b-v0"} if counts else {"a-v0"})
+    (good,) = (row for row in made.rows if row.weighter == "good")
+    assert good.skill is not None
+    assert good.skill.mean == pytest.approx(5 / 6 if counts else 2 / 3)
+    said = [note for note in made.notes if "hold-out alone closes" in note]
+    assert bool(said) == (not counts) == bool(freeze(everything)[1])
+    without = board([r for r in everything if r.trial.weighter != "clean-only"], frozen=anchors)
+    (same,) = (row for row in without.rows if row.weighter == "good")
+    assert same.skill == good.skill, "whether it was trained beside it changes no other number"

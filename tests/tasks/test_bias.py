@@ -74,7 +74,7 @@ def test_a_long_tail_is_in_the_training_set_alone() -> None:
 
 def test_the_upper_anchor_of_groups_weighs_every_class_of_every_group_alike() -> None:
     task = wb.make_task("adult-biased-labels-v0", steps=3)
-    weighter = wb.make_weighter("oracle-groups")
+    weighter = wb.make_weighter("oracle")
     wb.start(task, 0, weighter=weighter).train()
     splits, data = task.split(0), task.data
     assert data.groups is not None

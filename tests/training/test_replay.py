@@ -32,7 +32,7 @@ from weightbench.training.weight_log import WeightLog
 REPLAYED = {
     "adaboost", "class-balanced", "confident-learning", "elr", "focal", "gce", "in-run-shapley",
     "jtt", "l2b", "l2rw", "l2rw-auto", "l2rw-fused", "l2rw-layerwise", "logit-adjust", "mae",
-    "oracle", "oracle-groups", "proportion", "reed-hard", "reed-soft", "s-model", "sce",
+    "oracle", "proportion", "reed-hard", "reed-soft", "s-model", "sce",
     "superloss", "uniform", "weighted",
 }  # fmt: skip
 
@@ -90,7 +90,7 @@ def steps(run: wb.Trainer, step: Callable[[wb.Batch], object]) -> list[Tensor]:
 def outcome(run: wb.Trainer) -> dict[str, Any]:
     """Everything a training leaves, in a form that ``==`` compares."""
     (log,) = (w for w in run.watchers if isinstance(w, WeightLog))
-    weights = weights_of(log)
+    weights = weights_of(log, run)
     return {
         "network": [t.tolist() for t in run.finish().state_dict().values()],
         "weights": weights and weights.pack(),

@@ -81,6 +81,8 @@ def _splits(task: Task) -> None:
 
 def _rate(task: Task, splits: Splits) -> None:
     data, told = task.data, splits.corrupted
+    if not data.truth_known:
+        return
     true = data.labels[splits.train]
     really = describe(true, splits.given, np.arange(len(true)), data.num_classes)
     if abs(really.rate - told.rate) > 1e-9:

@@ -66,6 +66,7 @@ def poisoned(setting: Setting, weighter: Weighter) -> Setting:
             transition=splits.corrupted.transition[::-1],
         )
         splits = dataclasses.replace(splits, corrupted=corrupted)
+        assert sets.true_labels is not None
         sets = dataclasses.replace(sets, true_labels=(sets.true_labels + 1) % _CLASSES)
     for index in hidden:
         labels[index] = (labels[index] + 1) % _CLASSES

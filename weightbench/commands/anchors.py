@@ -18,8 +18,9 @@ from weightbench.commands.output import say
 def anchors(runs: str, out: Path) -> None:
     """Freeze the anchors of the tasks under RUNS.
 
-    A task is admitted when uniform and oracle are at least 3 points and 5 standard errors apart;
-    the others are named and left out.
+    A task is admitted when uniform and oracle are at least 3 points and 5 standard errors apart and
+    training on the hold-out alone does not close half of that; the others are named, and count for
+    no skill.
     """
     from weightbench.errors import RecordError
     from weightbench.files import write_text

@@ -34,6 +34,11 @@ class DataSet:
             then applied to; None where the true labels are.
         groups: (N,) int64 from 0 on, what else an example is (a background, a sex), where that is
             known; None where it is not.
+        trusted: positions of the examples whose labels are known to be right, or an (N,) bool mask,
+            which becomes positions; None where all are. Hold-out, select and test split are of
+            these alone; what the true label of any other is, nobody is told or asked.
+        ids: (N,) what its owner calls each example, text or integers, each once; None where
+            positions do.
         licence: under which the data may be used, for people; it says nothing if empty.
         citation: whose the data are, for people.
 
@@ -51,6 +56,8 @@ class DataSet:
     span: tuple[float, float] = (0.0, 1.0)
     given: NDArray[np.int64] | None = None
     groups: NDArray[np.int64] | None = None
+    trusted: NDArray[np.int64] | None = None
+    ids: NDArray[np.str_] | NDArray[np.int64] | None = None
     licence: str = ""
     citation: str = ""
 
@@ -77,9 +84,21 @@ class DataSet:
                 raise BadData(f"{self.name}: groups are {found}; use int64, one per example")
             if len(self.groups) and self.groups.min() < 0:
                 raise BadData(f"{self.name}: groups count from 0 on; one is {self.groups.min()}")
-        if self.test is not None:
-            test = as_positions(self.test, len(self.labels), f"{self.name}: the test split")
-            object.__setattr__(self, "test", test)
+        for name, what in (("test", "the test split"), ("trusted", "the trusted rows")):
+            if (chosen := getattr(self, name)) is not None:
+                positions = as_positions(chosen, len(self.labels), f"{self.name}: {what}")
+                object.__setattr__(self, name, positions)
+        if not (
+            self.test is None or self.trusted is None or np.isin(self.test, self.trusted).all()
+        ):
+            raise BadData(f"{self.name}: the test split has rows that are not trusted")
+        if self.ids is not None:
+            object.__setattr__(self, "ids", as_ids(self.ids, len(self.labels), self.name))
+
+    @property
+    def truth_known(self) -> bool:
+        """Whether the true label of every example is."""
+        return self.trusted is None
 
     @property
     def is_images(self) -> bool:
@@ -100,6 +119,8 @@ class DataSet:
         for labels in (self.labels, self.given, self.groups):
             if labels is not None:
                 digest.update(np.ascontiguousarray(labels).data)
+        if self.trusted is not None:
+            digest.update(b"trusted" + np.sort(self.trusted).astype("<i8").tobytes())
         return digest.hexdigest()
 
 
@@ -134,6 +155,25 @@ def as_positions(chosen: ArrayLike, count: int, what: str) -> NDArray[np.int64]:
         hint = "; a mask must be bool" if len(array) == count else ""
         raise BadData(f"{what} names an example twice{hint}")
     return array.astype(np.int64)
+
+
+def as_ids(ids: ArrayLike, count: int, what: str) -> NDArray[np.str_] | NDArray[np.int64]:
+    """Names of ``count`` examples: (count,) int64, or text of what is not integers.
+
+    Raises:
+        BadData: there are not as many, or two examples have one name.
+    """
+    array = np.asarray(ids)
+    if array.shape != (count,):
+        raise BadData(f"{what}: {array.shape} ids for {count} examples; use one per example")
+    names = array.astype(np.int64 if np.issubdtype(array.dtype, np.integer) else np.str_)
+    unique, counts = np.unique(names, return_counts=True)
+    if len(unique) < count:
+        raise BadData(
+            f"{what}: {int((counts > 1).sum())} ids stand for more than one example; "
+            f"{str(unique[counts > 1][0])!r} is one"
+        )
+    return names
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:

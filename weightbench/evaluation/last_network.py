@@ -51,7 +51,7 @@ def score(
 
 
 def _of_weights(weights: Weights | None, classes: int) -> Detection | None:
-    if weights is None:
+    if weights is None or weights.clean is None:
         return None
     return measures.detection(weights.weight, weights.clean, weights.label, classes)
 
@@ -59,6 +59,8 @@ def _of_weights(weights: Weights | None, classes: int) -> Detection | None:
 def _of_margins(run: Trainer) -> Detection | None:
     """Of the training rows, in a pass over them without augmentation; none where all are right."""
     splits, data = run.splits, run.task.data
+    if not data.truth_known:
+        return None
     right = splits.given == data.labels[splits.train]
     if right.all() or not right.any():
         return None

@@ -17,6 +17,7 @@ from weightbench.records.predictions import Predictions, Rows, checksum
 from weightbench.records.schema import Record, Status, Training, Trial
 from weightbench.records.scores import Scores
 from weightbench.records.weights import Weights, summarise
+from weightbench.registry import UPPER_ANCHOR
 from weightbench.training.best_on_select import BestOnSelect
 from weightbench.training.checkpoint import Checkpoint
 from weightbench.training.replay import stepper_on
@@ -47,6 +48,8 @@ def plan(
 ) -> list[Trial]:
     """The trials of weighters on tasks, task by task, with specs in their canonical form.
 
+    A task whose true labels nobody knows has no upper anchor.
+
     Raises:
         BadSpec: one cannot be read or does not exist.
         DataUnavailable: the data set of a task is not at hand.
@@ -65,6 +68,7 @@ def plan(
         )
         for task, fingerprint in zip(made, map(_fingerprint, made), strict=True)
         for rule, source in rules
+        if task.data.truth_known or str(spec_of(rule)) != UPPER_ANCHOR
         for seed in seeds
     ]
 
@@ -145,7 +149,7 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
         "last": outputs.argmax(1).cpu().numpy(),
         "selected": run.test_predictions(selected=True).cpu().numpy(),
     }
-    weights = weights_of(log)
+    weights = weights_of(log, run)
     scores, rows = score(run, outputs.cpu().numpy(), predictions["last"], weights)
     record = Record(
         trial=trial,
@@ -157,14 +161,19 @@ def _run(trial: Trial, checkpoint: Checkpoint | None) -> Outcome:
     return Outcome(record, predictions, weights, rows)
 
 
-def weights_of(log: WeightLog) -> Weights | None:
+def weights_of(log: WeightLog, run: Trainer) -> Weights | None:
     """Those of the last whole epoch, of the steps so far where none was whole; None of none."""
     epochs = [(epoch.step, _in_units_of_the_mean(epoch)) for epoch in log.epochs()]
+    history = tuple(summarise(weights, step) for step, weights in epochs)
     if epochs:
-        history = tuple(summarise(weights, step) for step, weights in epochs)
-        return dataclasses.replace(epochs[-1][1], history=history)
-    unfinished = log.unfinished()
-    return None if unfinished is None else _in_units_of_the_mean(unfinished)
+        last = epochs[-1][1]
+    elif unfinished := log.unfinished():
+        last = _in_units_of_the_mean(unfinished)
+    else:
+        return None
+    rows, ids = run.splits.train, run.task.data.ids
+    named = None if ids is None else ids[rows]
+    return dataclasses.replace(last, history=history, index=rows, ids=named)
 
 
 def _in_units_of_the_mean(epoch: EpochWeights) -> Weights:
@@ -173,7 +182,7 @@ def _in_units_of_the_mean(epoch: EpochWeights) -> Weights:
     return Weights(
         weight / mean if mean > 0 else weight,
         epoch.given.cpu().numpy(),
-        epoch.right.cpu().numpy(),
+        None if epoch.right is None else epoch.right.cpu().numpy(),
     )
 
 
@@ -186,7 +195,7 @@ def _training(
         accuracy=float((predictions["last"] == truth).mean()),
         selected_accuracy=float((predictions["selected"] == truth).mean()),
         chance=1 / data.num_classes,
-        realised_noise=splits.corrupted.rate,
+        realised_noise=splits.corrupted.rate if data.truth_known else None,
         sizes={part: len(getattr(splits, part)) for part in SPLITS},
         checksums={
             "data": data.sha256,

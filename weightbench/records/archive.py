@@ -8,7 +8,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,12 @@ _UNREADABLE = (
 )  # fmt: skip
 
 
-def unpack(content: bytes, longest: Mapping[str, int], total: int = 2**29) -> Arrays:
+def unpack(
+    content: bytes,
+    longest: Mapping[str, int],
+    total: int = 2**29,
+    optional: Collection[str] = (),
+) -> Arrays:
     """The arrays of an npz by name.
 
     Nothing is believed: members are counted before the index is read, claimed sizes are compared
@@ -40,8 +45,9 @@ def unpack(content: bytes, longest: Mapping[str, int], total: int = 2**29) -> Ar
 
     Args:
         content: of the file.
-        longest: by name, how many entries an array has at most; exactly these must be there.
+        longest: by name, how many entries an array has at most; no others may be there.
         total: bytes that all of it may unpack to.
+        optional: the names that need not be there.
 
     Returns:
         Arrays of shape (n,), of one of ``TYPES``.
@@ -55,7 +61,7 @@ def unpack(content: bytes, longest: Mapping[str, int], total: int = 2**29) -> Ar
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             infos = archive.infolist()
-            _check_members(infos, members)
+            _check_members(infos, members, {f"{name}.npy" for name in optional})
             _check_sizes(infos, {file: longest[name] for file, name in members.items()}, total)
             if sum(info.compress_size for info in infos) > len(content):
                 raise RecordError("holds arrays on top of one another")
@@ -64,7 +70,9 @@ def unpack(content: bytes, longest: Mapping[str, int], total: int = 2**29) -> Ar
         raise RecordError(f"is no archive that can be read: {error}") from None
 
 
-def _check_members(infos: list[zipfile.ZipInfo], members: Mapping[str, str]) -> None:
+def _check_members(
+    infos: list[zipfile.ZipInfo], members: Mapping[str, str], optional: set[str]
+) -> None:
     names = {info.filename for info in infos}
     for info in infos:
         if info.filename not in members:
@@ -75,8 +83,8 @@ def _check_members(infos: list[zipfile.ZipInfo], members: Mapping[str, str]) -> 
             raise RecordError(f"holds {info.filename}, encrypted or packed in an unusual way")
     if len(names) < len(infos):
         raise RecordError("holds a name twice")
-    if len(names) < len(members):
-        raise RecordError(f"holds no {min(set(members) - names)}")
+    if missing := set(members) - names - optional:
+        raise RecordError(f"holds no {min(missing)}")
 
 
 def _check_sizes(infos: list[zipfile.ZipInfo], longest: Mapping[str, int], total: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weightbench.errors import MergeError
 from weightbench.records.loading import Damage
@@ -156,11 +157,17 @@ def _same_weights(one: Weights, other: Weights) -> bool:
     one_history, other_history = ([s.model_dump() for s in made.history] for made in (one, other))
     return (
         np.array_equal(one.label, other.label)
-        and np.array_equal(one.clean, other.clean)
+        and _same(one.clean, other.clean)
+        and _same(one.index, other.index)
+        and _same(one.ids, other.ids)
         and one.weight.shape == other.weight.shape
         and np.allclose(one.weight, other.weight, rtol=5e-3, atol=5e-3, equal_nan=True)
         and _alike(one_history, other_history, _SUMMARY)
     )
+
+
+def _same(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool:
+    return one is other if one is None or other is None else np.array_equal(one, other)
 
 
 def _disagreement(root: Path, other_root: Path, trial: Trial) -> str:

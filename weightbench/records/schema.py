@@ -113,7 +113,7 @@ class Training(StrictModel):
         accuracy: on the test split, of the network after the last step; this one is ranked.
         selected_accuracy: of the network that did best on the select split.
         chance: accuracy of guessing, 1/K.
-        realised_noise: share of the training labels that are wrong.
+        realised_noise: share of the training labels that are wrong; None where nobody knows.
         sizes: examples in ``train``, ``holdout``, ``select`` and ``test``.
         checksums: of ``data``, ``corruption`` and ``splits``.
         used_holdout: whether clean data had a say: the hold-out was touched, or the judged network
@@ -135,7 +135,7 @@ class Training(StrictModel):
     accuracy: Share
     selected_accuracy: Share
     chance: Share
-    realised_noise: Share
+    realised_noise: Share | None
     sizes: Annotated[dict[Name, Count], PARTS]
     checksums: Annotated[dict[Name, Hex], PARTS]
     used_holdout: bool

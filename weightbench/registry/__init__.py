@@ -168,6 +168,8 @@ SUITES: Registry[Suite] = Registry("suite")
 
 # Skill is measured between these two weighters: 0 is the lower, 1 is the upper.
 LOWER_ANCHOR, UPPER_ANCHOR = "uniform", "oracle"
+# Where this one, which ignores noisy data, closes half of the gap, skill says who does likewise.
+CLEAN_BASELINE = "clean-only"
 
 
 def register_suite(

@@ -102,7 +102,8 @@ def task_card(task: Task) -> Card:
     except DataUnavailable:
         realised, transition = {"data": "not at hand; docs/data.md says how to get it"}, None
     else:
-        realised, transition = _realised(task, splits), splits.corrupted.transition
+        realised = _realised(task, splits)
+        transition = splits.corrupted.transition if task.data.truth_known else None
     return Card(task.name, task.about, realised | facts, task.parameters(), transition)
 
 
@@ -115,7 +116,10 @@ def _realised(task: Task, splits: Splits) -> dict[str, str]:
         "data": f"{data.name}, {len(data.labels)} examples of shape {data.shape}, "
         f"{data.num_classes} classes",
         "splits": ", ".join(f"{part} {size}" for part, size in sizes.items()),
-        "wrong": f"{splits.corrupted.rate:.1%} of the training labels (seed 0)",
+        "wrong": f"{splits.corrupted.rate:.1%} of the training labels (seed 0)"
+        if data.truth_known
+        else f"nobody knows; {0 if data.trusted is None else len(data.trusted)} labels are known "
+        "to be right",
         **_shares(task, splits),
         "model": f"{getattr(task.model, '__name__', 'model')}, {count:,} parameters",
         "checksums": f"data {data.sha256[:16]}, labels of seed 0 {splits.corrupted.sha256[:16]}",

@@ -15,12 +15,13 @@ from weightbench.errors import RecordError
 from weightbench.records.fields import Count, Hex, Name, Share
 from weightbench.records.schema import Record
 from weightbench.records.strict import StrictModel, first_mistake
-from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
+from weightbench.registry import CLEAN_BASELINE, LOWER_ANCHOR, UPPER_ANCHOR
 from weightbench.registry.metrics import METRICS
 from weightbench.scoring.results import Samples, Vector, chances, choose, samples
 
 LEAST_GAP = 0.03  # between the anchors, for a task to tell anything
 LEAST_GAP_ERRORS = 5
+MOST_CLEAN = 0.5  # of the gap, that training on the hold-out alone may close
 _ANY_GAP = 1e-9  # accuracies are shares of a test split; a skill beyond it could not be drawn
 
 
@@ -35,6 +36,7 @@ class Anchor(StrictModel):
         seeds: that both were trained on.
         error: standard error of the gap, over seeds.
         metric: that all of this is in.
+        clean: mean score of training on the hold-out alone; None where it was not asked for.
     """
 
     fingerprint: Hex
@@ -44,10 +46,12 @@ class Anchor(StrictModel):
     seeds: Count
     error: float
     metric: Name = "accuracy"
+    clean: Share | None = None
 
     def as_fields(self) -> dict[str, Any]:
         """As it is written down; a metric that is accuracy goes without saying."""
-        return self.model_dump(exclude={"metric"} if self.metric == "accuracy" else None)
+        unsaid = {"metric"} if self.metric == "accuracy" else set()
+        return self.model_dump(exclude=unsaid, exclude_none=True)
 
     def skill(self, score: Vector) -> Vector:
         """(score - uniform) / (oracle - uniform)."""
@@ -59,9 +63,15 @@ class Anchor(StrictModel):
         return self.upper - self.lower
 
     @property
-    def is_informative(self) -> bool:
+    def is_wide(self) -> bool:
         """Whether the gap is wide enough, and known well enough, for skill to mean something."""
         return self.gap >= LEAST_GAP and self.gap >= LEAST_GAP_ERRORS * self.error
+
+    @property
+    def is_informative(self) -> bool:
+        """Whether it is wide, and more than what ignoring the noisy data closes."""
+        closed = 0.0 if self.clean is None else float(self.skill(np.array(self.clean)))
+        return self.is_wide and closed <= MOST_CLEAN
 
 
 class _File(StrictModel):
@@ -100,18 +110,25 @@ def _anchor(by_name: Samples, task: str, chance: float) -> Anchor | None:
 def freeze(records: Iterable[Record]) -> tuple[str, list[str]]:
     """The text of an anchors file made from raw records, and the tasks left out, with the reason.
 
-    A task is admitted when its gap is at least 3 points and 5 standard errors.
+    A task is admitted when its gap is at least 3 points and 5 standard errors. One where training
+    on the hold-out alone closes more than half of it is written down, so that a board knows it, and
+    does not count for skill.
     """
     kept = choose(records).kept
     chance = chances(kept)
-    found = own_anchors(samples(kept, chance), chance)
+    by_name = samples(kept, chance)
+    found = own_anchors(by_name, chance)
+    for task, anchor in found.items():
+        if clean := by_name.get((task, CLEAN_BASELINE)):
+            score = float(clean.score.mean())
+            found[task] = anchor.model_copy(update={"clean": score})
     tasks = sorted({r.trial.task for r in kept})
     refused = [
-        f"{task}: left out, {describe(found[task]) if task in found else 'oracle is not above'}"
+        f"{task}: {_left_out(found.get(task))}"
         for task in tasks
         if task not in found or not found[task].is_informative
     ]
-    admitted = {task: found[task] for task in tasks if task in found and found[task].is_informative}
+    admitted = {task: found[task] for task in tasks if task in found and found[task].is_wide}
     tasks_as_text = {task: anchor.as_fields() for task, anchor in admitted.items()}
     text = json.dumps({"schema_version": 1, "tasks": tasks_as_text}, indent=1)
     return text + "\n", refused
@@ -124,8 +141,17 @@ def informative(anchors: Mapping[str, Anchor]) -> dict[str, Anchor]:
     )
 
 
+def _left_out(anchor: Anchor | None) -> str:
+    if anchor is None:
+        return "left out, oracle is not above"
+    return f"{'does not count' if anchor.is_wide else 'left out'}, {describe(anchor)}"
+
+
 def describe(anchor: Anchor) -> str:
-    """How far apart the anchors are, in words."""
+    """Why it is not informative, in words."""
+    if anchor.is_wide and anchor.clean is not None:
+        closed = float(anchor.skill(np.array(anchor.clean)))
+        return f"training on the hold-out alone closes {closed:.0%} of the gap"
     return f"the anchors are only {anchor.gap:.3f} +- {anchor.error:.3f} apart"
 
 

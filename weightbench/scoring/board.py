@@ -100,14 +100,14 @@ def _warnings(
     by_name: Samples, tasks: Sequence[str], known: Mapping[str, Anchor], metric: str | None
 ) -> list[str]:
     """What a reader must know of tasks, seeds, gaps and failures; ``known`` are all anchors."""
-    anchors, present = informative(known), {task for task, _ in by_name}
+    anchors = informative(known)
     skill = metric is None or METRICS[metric].skill
     notes = [
         *_about_metrics(by_name, metric),
         *(
-            _about_task(task, task in present, known.get(task), task in anchors)
+            _about_task(task, by_name, known.get(task), task in anchors)
             for task in tasks
-            if skill or task not in present
+            if skill or all(task != other for other, _ in by_name)
         ),
         _about_seeds(by_name, anchors),
         _about_gaps(by_name, anchors),
@@ -116,14 +116,18 @@ def _warnings(
     return [note for note in notes if note]
 
 
-def _about_task(task: str, present: bool, anchor: Anchor | None, counts: bool) -> str | None:
+def _about_task(task: str, by_name: Samples, anchor: Anchor | None, counts: bool) -> str | None:
     """Why a task gives no skill, or little; ``counts`` says whether its anchors are used."""
-    if not present:
+    records = [r for (other, _), s in by_name.items() if other == task for r in s.records]
+    if not records:
         return f"{task}: no records"
+    if any(r.training and r.training.realised_noise is None for r in records):
+        return f"{task}: nobody knows its true labels: no skill; weightbench compare says more"
     if anchor is None:
         return f"{task}: no skill, for it needs {LOWER_ANCHOR} below {UPPER_ANCHOR} as anchors"
     if not counts:
-        return f"{task}: {describe(anchor)}, too little for skill"
+        why = "what is left counts for no skill" if anchor.is_wide else "too little for skill"
+        return f"{task}: {describe(anchor)}, {why}"
     if not anchor.is_informative:
         return f"{task}: {describe(anchor)}; skill says little there"
     return None

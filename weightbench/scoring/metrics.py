@@ -152,7 +152,7 @@ def nothing_is_wrong(training: Training) -> bool:
 
     The share of rows that would have to be of another class and group is at most .05.
     """
-    if training.realised_noise or training.scores is None:
+    if training.realised_noise != 0 or training.scores is None:
         return False
     counts = np.array([(trained, tested) for _, _, trained, tested, _ in training.scores.tallies])
     shares = counts / counts.sum(axis=0)

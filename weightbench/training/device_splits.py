@@ -26,7 +26,7 @@ class DeviceSplits:
     holdout: Pool
     select: Pool
     test: Pool
-    true_labels: Tensor
+    true_labels: Tensor | None  # where they are known
 
     @classmethod
     def of(cls, task: Task, splits: Splits, device: torch.device) -> DeviceSplits:
@@ -47,7 +47,9 @@ class DeviceSplits:
             holdout=clean(splits.holdout, splits.holdout_given, task.augmentation),
             select=clean(splits.select, true[splits.select]),
             test=clean(splits.test, true[splits.test]),
-            true_labels=torch.from_numpy(true[splits.train]).to(device),
+            true_labels=(
+                torch.from_numpy(true[splits.train]).to(device) if data.truth_known else None
+            ),
         )
 
 

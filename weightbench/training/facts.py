@@ -70,7 +70,7 @@ class Facts(Generic[B]):
         """(n,) int64, the training set's true labels.
 
         Raises:
-            HiddenData: the weighter is not declared ``privileged``.
+            HiddenData: the weighter is not declared ``privileged``, or nobody knows them.
         """
         return self._engine.true_labels
 

@@ -57,7 +57,7 @@ class Setting:
         pool = self.visible(on)
         true = self.on_device.true_labels if on == "train" else pool.labels
         if rows is not None:
-            pool, true = pool.rows(rows), true[rows]
+            pool, true = pool.rows(rows), None if true is None else true[rows]
         on_device = dataclasses.replace(self.on_device, train=pool, true_labels=true)
         return dataclasses.replace(
             self, on_device=on_device, recipe=recipe, role=f"{self.role}{role}/",

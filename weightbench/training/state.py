@@ -118,7 +118,13 @@ class TrainingState(abc.ABC):
                 "the true labels belong to the scorer; a weighter that must see them declares "
                 "privileged = True and is shown unranked"
             )
-        return self.setting.on_device.true_labels
+        true = self.setting.on_device.true_labels
+        if true is None:
+            raise HiddenData(
+                f"nobody knows the true labels of {self.task.data.name}: leave out weighters that "
+                "are declared privileged"
+            )
+        return true
 
     @property
     def holdout(self) -> tuple[Tensor, Tensor]:

@@ -125,11 +125,19 @@ class Task:
 
     @property
     def stream(self) -> str:
-        """What names its random streams: its name, whatever folder its file is in."""
-        return without_path(self.name)
+        """What names its random streams: its name without parameters, wherever its file is.
+
+        So a sweep over a noise rate or a learning rate keeps what the rate does not decide: splits,
+        initial parameters and orders.
+        """
+        return without_path(self.name).partition("[")[0]
 
     def split(self, seed: int) -> Splits:
         """Split and corrupt the data set; the same for every weighter at one seed.
+
+        Test and select split are drawn first, so that they do not depend on the hold-out. The
+        training set is in the order of the data set. Where only some labels are trusted, all three
+        clean splits are of those.
 
         Raises:
             BadData: the data set is too small for the sizes asked for, or a part that draws
@@ -137,19 +145,17 @@ class Task:
         """
         data, rng = self.data, numpy_stream(self.stream, "split", seed)
         everything = np.arange(len(data.labels))
-        if data.test is None:
-            test = stratified(data.labels, everything, self.test, rng)
-        else:
-            test = data.test
-        rest = rng.permutation(np.setdiff1d(everything, test))
+        right = everything if data.trusted is None else np.sort(data.trusted)
+        test = stratified(data.labels, right, self.test, rng) if data.test is None else data.test
+        right = rng.permutation(np.setdiff1d(right, test))
+        select = stratified(data.labels, right, self.select, rng)
+        right = right[~np.isin(right, select)]
         draw: Callable[..., Index] = self.holdout.draw
-        drawn = draw(data.labels, rest, rng, **asked_for(draw, data, slice(None)))
+        drawn = draw(data.labels, right, rng, **asked_for(draw, data, slice(None)))
         holdout = as_positions(drawn, len(everything), f"{self.name}: the hold-out")
-        rest = rest[~np.isin(rest, holdout)]
-        select = stratified(data.labels, rest, self.select, rng)
-        rest = rest[~np.isin(rest, select)]
+        rest = np.setdiff1d(everything, np.concatenate([test, select, holdout]))
         if self.train is not None and self.train != len(rest):
-            rest = stratified(data.labels, rest, self.train, rng)
+            rest = np.sort(stratified(data.labels, rest, self.train, rng))
         stream = numpy_stream(self.stream, "corruption", seed)
         corrupted = corrupt(self.corruption, data, rest, stream)
         train = rest[corrupted.index]

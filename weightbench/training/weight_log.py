@@ -30,13 +30,13 @@ class EpochWeights:
         step: how many steps had been taken at its end.
         weight: (n,) float64, the sum of its weights; NaN where it did not occur.
         given: (n,) int64, labels as given.
-        right: (n,) bool, whether those are the true ones.
+        right: (n,) bool, whether those are the true ones; None where nobody knows.
     """
 
     step: int
     weight: Tensor
     given: Tensor
-    right: Tensor
+    right: Tensor | None
 
 
 class WeightLog(Watcher):
@@ -54,7 +54,8 @@ class WeightLog(Watcher):
     def begin(self, training: TrainingState) -> None:
         data = training.setting.on_device
         self._given = data.train.labels
-        self._right = data.train.labels == data.true_labels
+        true = data.true_labels
+        self._right = None if true is None else data.train.labels == true
         self._epochs = training.recipe.steps // training.epoch_steps
 
     @override

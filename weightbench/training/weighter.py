@@ -19,7 +19,6 @@ from weightbench.registry import (
     Registered,
     is_file_spec,
     load_from_file,
-    without_path,
 )
 from weightbench.spec import (
     Spec,
@@ -230,8 +229,25 @@ def spec_of(weighter: Weighter) -> Spec:
 
 
 def stream_of(weighter: Weighter) -> str:
-    """What names its random stream: its class and parameters, wherever its file is."""
-    return without_path(str(spec_of(weighter)))
+    """What names its random stream: the classes and parameters of a weighter and of its wrappers.
+
+    Neither the name it is registered by takes part nor the path of its file. Of one that was not
+    made from a spec the class alone is known.
+    """
+    if weighter.spec is None:
+        return type(weighter).__name__
+    layers, spec = layers_of(weighter), weighter.spec
+    names = [_named(next(layers), piece.params, 1) for piece in reversed(spec.wrappers)]
+    (*preset,) = presets_of(weighter)
+    own = {**dict(*preset), **dict(spec.params)}
+    return "+".join(reversed([*names, _named(next(layers), tuple(own.items()), 0)]))
+
+
+def _named(layer: Weighter, params: Iterable[tuple[str, Value]], inner: int) -> str:
+    """A class with those parameters that are not at its own defaults, in order."""
+    defaults = defaults_of(type(layer), skip=inner)
+    changed = sorted((name, value) for name, value in params if defaults[name] != value)
+    return str(Spec(type(layer).__qualname__, tuple(changed)))
 
 
 def digest_of(weighter: Weighter) -> str:

@@ -86,6 +86,7 @@ def weight_shares(source: Source) -> pd.DataFrame:
     rows = []
     for (task, weighter), group in _groups(source.records).items():
         found = [kept for record in group if (kept := source.weights(record)) is not None]
+        found = [kept for kept in found if kept.clean is not None]
         for clean in (True, False):
             parts = [kept.weight[kept.clean == clean] for kept in found]
             values = np.concatenate([np.zeros(0), *parts])

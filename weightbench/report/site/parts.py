@@ -106,7 +106,7 @@ def _task_facts(task: str, card: Card | None, index: PageIndex) -> dict[str, str
     trained = index.trained(task)
     facts = {**_facts(trained), **(card.facts if card else {})}
     facts.pop("parameters", None)  # each is in another fact
-    if noise := [training.realised_noise for training in trained]:
+    if noise := [t.realised_noise for t in trained if t.realised_noise is not None]:
         facts["wrong labels"] = _between(min(noise), max(noise))
         facts.pop("wrong", None)
     if anchor := index.anchor(task):
