@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weightbench._version import __version__
 
 _HOMES = {
+    "advice.advising": ("Advice", "advise"),
     "alignment": ("Aligned", "align", "alignment_way"),
     "alignment.reweighter": ("Reweighter",),
     "alignment.weights": ("normalize",),
@@ -61,6 +62,7 @@ _FORMER = {
 _HOME_OF = {name: room for room, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Advice",
     "Aligned",
     "BackgroundFlip",
     "Batch",
@@ -90,6 +92,7 @@ __all__ = [
     "Weighter",
     "Wrapper",
     "__version__",
+    "advise",
     "align",
     "alignment_way",
     "cached_file",
@@ -111,6 +114,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from weightbench import errors
+    from weightbench.advice.advising import Advice, advise
     from weightbench.alignment import Aligned, align, alignment_way
     from weightbench.alignment.reweighter import Reweighter
     from weightbench.alignment.weights import normalize

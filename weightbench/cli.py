@@ -14,6 +14,7 @@ import click
 
 from weightbench._version import __version__
 from weightbench.commands import (
+    advise,
     anchors,
     check,
     compare,
@@ -132,6 +133,7 @@ def main() -> None:
 
 
 for command in (
+    advise.advise,
     anchors.anchors,
     check.check,
     compare.compare,

@@ -1,0 +1,1 @@
+"""For data of your own: is weighting worth it, with which method, and which labels are wrong."""

@@ -1,0 +1,318 @@
+"""From somebody's data to an answer: ``weightbench.advise``."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from weightbench.advice import crossfit, suspects, trainings, verdict
+from weightbench.advice.crossfit import CrossFit, Silent, Watch
+from weightbench.advice.folds import deal
+from weightbench.advice.reading import Data, Names, data_of, read
+from weightbench.advice.shortlist import PLAIN, Candidate, candidates
+from weightbench.advice.source import Source
+from weightbench.advice.trainings import Network, Training, recipe_for
+from weightbench.advice.verdict import Verdict
+from weightbench.errors import BadData, BadSpec
+from weightbench.streams import numpy_stream
+from weightbench.training.weighter import make_weighter, spec_of
+
+FOLDS = 5
+_NOT_ASKED = (
+    "Whether weighting is worth it stays open: nothing tells right labels from wrong ones without "
+    "rows that somebody checked. Check some 200 rows drawn at random, and name them with --trusted."
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Advice:
+    """The answer.
+
+    Attributes:
+        verdict: what to do, in two sentences as text.
+        table: one row a method: ``accuracy``, ``gain``, ``low``, ``high`` (shares), ``better`` and
+            ``worse`` (rows), ``seconds`` and ``cost`` (of a training, over plain training's), and
+            what it does in ``words``; ``failed`` says why one gave nothing.
+        suspects: the rows whose labels look wrong, worst first: ``id``, ``given``, ``likelier``,
+            ``score`` (the chance of being wrong), ``rank``, and ``row``, its position.
+        notes: what was done to the data, a line each.
+        data: the data as they were read.
+        found: how suspects were told, by row.
+        fitted: the cross-fitted networks' answers.
+        model: the file with the trained network of the method advised; None where none was kept.
+        plan: the training that made it.
+    """
+
+    verdict: Verdict
+    table: pd.DataFrame
+    suspects: pd.DataFrame
+    notes: tuple[str, ...]
+    data: Data
+    found: suspects.Suspects
+    fitted: CrossFit
+    model: Path | None
+    plan: Training
+
+
+def advise(
+    data: Any,
+    y: Any = None,
+    *,
+    label: str = "label",
+    trusted: Any = None,
+    id: Any = None,
+    group: Any = None,
+    test: Any = None,
+    weighters: Sequence[str] = (),
+    network: Network | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    workers: int = 0,
+    watch: Watch | None = None,
+) -> Advice:
+    """Is weighting worth it on these data, which method, and which labels look wrong.
+
+    Args:
+        data: a file (CSV, Parquet, npz), a folder of images by class, a DataFrame, or an array of
+            (N, d) numbers or (N, H, W, C) uint8 images.
+        y: (N,) labels, for an array, and for a DataFrame that has no column of them.
+        label: the column of labels.
+        trusted: whose labels are right: a file, a column, positions or an (N,) bool mask; or a
+            mapping of positions to right labels.
+        id: the column of ids, or (N,) of them.
+        group: the column of groups, or (N,) of them.
+        test: a file of rows whose labels are right, or (inputs, labels), to be judged on.
+        weighters: which methods to compare with plain training; a shortlist where none is named.
+        network: builds a network for a :class:`weightbench.DataSet`; one that suits the data where
+            not given.
+        out: a folder for all that is found, trainings that were finished among it; none is kept
+            where not given.
+        seed: of every random stream.
+        workers: processes; 0 for this one. A script that asks for more does so under
+            ``if __name__ == "__main__":``.
+        watch: looks on.
+
+    Raises:
+        BadData: something about the data cannot be used; the message says what to do.
+        BadSpec: a weighter cannot be read or does not exist.
+    """
+    names = tuple(str(spec_of(make_weighter(name))) for name in weighters)
+    known = _read(data, y, label, trusted, id, group, test)
+    if names and PLAIN not in names:
+        names = (PLAIN, *names)
+    tried = candidates(names, bool(known.rows.trusted.any()))
+    watch = watch or Silent()
+    for note in known.notes:
+        watch.say(note)
+    with _folder(out) as folder:
+        advice = _advise(
+            known, tried, network or trainings.default_network, folder, seed, workers, watch
+        )
+        if out is None:
+            return dataclasses.replace(advice, model=None)
+        from weightbench.advice.saving import save
+
+        save(advice, Path(out))
+        return advice
+
+
+@contextlib.contextmanager
+def _folder(out: str | Path | None) -> Iterator[Path]:
+    if out is not None:
+        place = Path(out) / "work"
+        place.mkdir(parents=True, exist_ok=True)
+        yield place
+        return
+    # Left to the system where answers are still to be read from it.
+    place = Path(tempfile.mkdtemp(prefix="weightbench-"))
+    yield place
+
+
+def _advise(
+    data: Data,
+    tried: Sequence[Candidate],
+    network: Network,
+    folder: Path,
+    seed: int,
+    workers: int,
+    watch: Watch,
+) -> Advice:
+    rows = data.rows
+    dealt = deal(rows, FOLDS, numpy_stream("advise", "folds", seed))
+    checksum = trainings.keep_rows(folder, rows, dealt)
+    recipe = recipe_for(len(rows), rows.inputs.ndim == 4)
+    name = f"{getattr(network, '__module__', '')}.{getattr(network, '__qualname__', network)}"
+    plain = Training(str(folder), PLAIN, 0, seed, recipe, checksum, name)
+    plan = [
+        dataclasses.replace(plain, weighter=candidate.spec, fold=fold)
+        for candidate in tried
+        for fold in range(FOLDS)
+    ]
+
+    def fitted_of(files: Mapping[str, Sequence[Path]], failed: Mapping[str, str]) -> CrossFit:
+        return CrossFit(rows, dealt, FOLDS, files, failed)
+
+    def say_plain(files: Mapping[str, Sequence[Path]]) -> None:
+        first = fitted_of(files, {})
+        if len(first.judged):
+            line = verdict.accuracy_line(first.right(PLAIN))
+            watch.say(f"plain training gets {line} of {len(first.judged):,} {_judges(first)} right")
+
+    fitted = fitted_of(*crossfit.run(plan, network, workers, watch, say_plain, FOLDS))
+    table, said = _compare(fitted, tried)
+    watch.say(str(said))
+    preferred = [c.spec for c in tried if c.finds]
+    chances = np.mean(
+        [fitted.chances(m) for m in fitted.finders(preferred)], axis=0, dtype=np.float64
+    )
+    labels = data.labels
+    found = suspects.find(chances, labels.given, labels.right, labels.corrected)
+    last = dataclasses.replace(plain, weighter=said.method, fold=None)
+    kept = trainings.train(last, network)
+    return Advice(
+        said,
+        table,
+        _suspects(data, found),
+        data.notes,
+        data,
+        found,
+        fitted,
+        kept if isinstance(kept, Path) else None,
+        last,
+    )
+
+
+def _judges(fitted: CrossFit) -> str:
+    return "trusted rows" if fitted.rows.test_labels is None else "test rows"
+
+
+def _compare(fitted: CrossFit, tried: Sequence[Candidate]) -> tuple[pd.DataFrame, Verdict]:
+    """One row a method, and the verdict."""
+    words = {candidate.spec: candidate.words for candidate in tried}
+    seconds = {name: fitted.seconds(name) for name in fitted.files}
+    found: dict[str, verdict.Difference] = {}
+    right: dict[str, NDArray[np.bool_]] = {}
+    said = Verdict("not asked", PLAIN, _NOT_ASKED)
+    if len(fitted.judged):
+        right = {name: fitted.right(name) for name in fitted.files}
+        found, factor = verdict.differences(right, PLAIN, fitted.judged_by)
+        said = verdict.judge(found, PLAIN, len(fitted.judged), _judges(fitted), factor)
+    lines = []
+    for candidate in tried:
+        name = candidate.spec
+        line: dict[str, Any] = {"method": name, "words": words[name]}
+        if name in found:
+            line |= dataclasses.asdict(found[name])
+        elif name in right:
+            line |= {"accuracy": float(right[name].mean()), "gain": 0.0, "low": 0.0, "high": 0.0}
+        if name in seconds:
+            line |= {"seconds": seconds[name], "cost": seconds[name] / seconds[PLAIN]}
+        line["failed"] = fitted.failed.get(name, "")
+        lines.append(line)
+    columns = [
+        "method", "accuracy", "gain", "low", "high", "better", "worse", "seconds", "cost", "words",
+        "failed",
+    ]  # fmt: skip
+    table = pd.DataFrame(lines).reindex(columns=columns).set_index("method")
+    if "gain" in table:
+        table = table.sort_values("gain", ascending=False, kind="stable", na_position="last")
+    return table, said
+
+
+def _suspects(data: Data, found: suspects.Suspects) -> pd.DataFrame:
+    """Rows that nobody vouches for, the worst first."""
+    order = found.order
+    order = order[~data.rows.trusted[order]]
+    classes = np.array(data.labels.classes, dtype=object)
+    return pd.DataFrame(
+        {
+            "id": data.ids[order],
+            "given": classes[data.labels.given[order]],
+            "likelier": classes[found.likelier[order]],
+            "score": found.score[order],
+            "rank": np.arange(1, len(order) + 1),
+            "row": order,
+        }
+    )
+
+
+def _read(data: Any, y: Any, label: str, trusted: Any, id: Any, group: Any, test: Any) -> Data:
+    """Whatever was given, as data."""
+    if isinstance(data, (str, Path)):
+        named = {"trusted": trusted, "id": id, "group": group, "test": test}
+        for option, value in named.items():
+            if value is not None and not isinstance(value, (str, Path)):
+                raise BadSpec(f"{option} of a file is the name of a column or of another file")
+        texts = {k: None if v is None else str(v) for k, v in named.items()}
+        return read(Path(data), Names(label, **texts))
+    source, label = _source(data, y, label, id, group)
+    tested = None
+    if test is not None:
+        if not (isinstance(test, tuple) and len(test) == 2):
+            raise BadData("test is (inputs, labels) where data are an array or a DataFrame")
+        tested, _ = _source(test[0], test[1], label, None, None)
+    if isinstance(trusted, (str, Path)):
+        if isinstance(data, pd.DataFrame) and str(trusted) in data.columns:
+            flags = data[str(trusted)].to_numpy(object)
+            features = source.features.drop(columns=[str(trusted)])  # type: ignore[union-attr]
+            source = dataclasses.replace(source, flags=flags, features=features)
+            return data_of(source, Names(label, str(trusted)), None, tested)
+        return data_of(
+            source,
+            Names(label, str(trusted), id if isinstance(id, str) else None),
+            Path(trusted),
+            tested,
+        )
+    right = None if trusted is None else _right(source, trusted)
+    return data_of(source, Names(label, None if right is None else "trusted"), None, tested, right)
+
+
+def _source(data: Any, y: Any, label: str, id: Any, group: Any) -> tuple[Source, str]:
+    """Inputs and labels that are at hand."""
+    frame = data if isinstance(data, pd.DataFrame) else None
+    if frame is not None and y is None:
+        from weightbench.advice.tables import source_of
+
+        named = {k: v for k, v in (("id", id), ("group", group)) if isinstance(v, str)}
+        return source_of(frame, "the table", label, **named), label
+    if y is None:
+        raise BadData("an array of inputs comes without labels: give y")
+    labels = np.asarray(y).astype(object)
+    features = frame if frame is not None else np.asarray(data)
+    if labels.ndim != 1 or len(labels) != len(features):
+        raise BadData(f"{len(features)} inputs do not match labels {labels.shape}")
+    if pd.isna(labels).any():
+        raise BadData(
+            f"{int(pd.isna(labels).sum()):,} labels are missing; label or remove these rows"
+        )
+    ids = np.arange(len(labels)).astype(object)
+    if id is not None and not isinstance(id, str):
+        ids = np.asarray(id).astype(object)
+    groups = None if group is None or isinstance(group, str) else np.asarray(group).astype(object)
+    return Source("the table", features, labels, ids, groups), label
+
+
+def _right(source: Source, trusted: Any) -> NDArray[Any]:
+    """(N,) right labels, None where unknown."""
+    right = np.full(len(source), None, dtype=object)
+    if isinstance(trusted, Mapping):
+        for place, value in trusted.items():
+            right[int(place)] = value
+        return right
+    chosen = np.asarray(trusted)
+    if chosen.dtype == bool and chosen.shape != (len(source),):
+        raise BadData(f"trusted is a mask of {chosen.shape} for {len(source)} rows")
+    if chosen.dtype != bool and not np.issubdtype(chosen.dtype, np.integer):
+        raise BadData("trusted is positions, a bool mask, or a mapping of positions to labels")
+    if chosen.dtype != bool and len(chosen) and not -1 < chosen.min() <= chosen.max() < len(source):
+        raise BadData(f"trusted rows lie outside of the {len(source)} there are")
+    right[chosen] = source.labels[chosen]
+    return right
