@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from weightbench._version import __version__
 
 _HOMES = {
-    "advice.advising": ("Advice", "advise"),
+    "advice.advising": ("advise",),
+    "advice.answer": ("Advice",),
     "alignment": ("Aligned", "align", "alignment_way"),
     "alignment.reweighter": ("Reweighter",),
     "alignment.weights": ("normalize",),
@@ -114,7 +115,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from weightbench import errors
-    from weightbench.advice.advising import Advice, advise
+    from weightbench.advice.advising import advise
+    from weightbench.advice.answer import Advice
     from weightbench.alignment import Aligned, align, alignment_way
     from weightbench.alignment.reweighter import Reweighter
     from weightbench.alignment.weights import normalize

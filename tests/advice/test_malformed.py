@@ -89,7 +89,9 @@ CASES: dict[str, tuple[Make, str]] = {
     "blank": (file("\n\n"), "is empty"),
     "header only": (file(HEADER + "\n"), "no rows"),
     "one column": (file("label\na\nb\n"), "one column"),
-    "label alone": (file(text(), "--id", "a", "--group", "b", "--trusted", "id"), "no column beside"),
+    "label alone": (
+        file(text(), "--id", "a", "--group", "b", "--trusted", "id"), "no column beside",
+    ),
     "long row": (file(text() + "1,2,3,a,9,9\n"), "line 62"),
     "short row": (file(text() + "1,2\n"), "line 62 has 2"),
     "open quote": (file(text() + '1,2,3,"a\n'), "no whole table"),
@@ -131,7 +133,7 @@ CASES: dict[str, tuple[Make, str]] = {
         file(text(), "--test", "test.csv", more=(("test.csv", text([(1, 2, 3, "z")])),)), "'z'",
     ),
     "test with other columns": (
-        file(text(), "--test", "test.csv", more=(("test.csv", "a,label\n1,a\n"),)), "'b' is missing",
+        file(text(), "--test", "t2.csv", more=(("t2.csv", "a,label\n1,a\n"),)), "'b' is missing",
     ),
     "npz with objects": (
         file(npz(X=np.array([{}, 1], object), label=Y), name="t.npz"), "not unpickled",
@@ -140,7 +142,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "npz without inputs": (file(npz(label=Y), name="t.npz"), "call it X"),
     "npz without labels": (file(npz(X=X), name="t.npz"), "no column 'label'"),
     "npz of two lengths": (file(npz(X=X, label=Y[:9]), name="t.npz"), "one value per row"),
-    "npz of odd images": (file(npz(X=np.zeros((60, 5, 4, 7)), label=Y), name="t.npz"), "images are"),
+    "npz of odd images": (file(npz(X=np.zeros((60, 5, 4, 7)), label=Y), name="t.npz"), "images"),
     "npz with infinity": (file(npz(X=X + np.inf, label=Y), name="t.npz"), "infinity|all rows"),
     "Parquet that is none": (file(b"PAR1rubbish", name="t.parquet"), "Parquet"),
     "folder without images": (folder({"a/x.txt": b""}), "no images"),

@@ -14,14 +14,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from weightbench.advice import crossfit, suspects, trainings, verdict
+from weightbench.advice.answer import Advice
+from weightbench.advice.at_hand import data_at_hand
 from weightbench.advice.crossfit import CrossFit, Silent, Watch
 from weightbench.advice.folds import deal
-from weightbench.advice.reading import Data, Names, data_of, read
+from weightbench.advice.reading import Data
+from weightbench.advice.saving import save
 from weightbench.advice.shortlist import PLAIN, Candidate, candidates
-from weightbench.advice.source import Source
+from weightbench.advice.suspects import Suspects
 from weightbench.advice.trainings import Network, Training, recipe_for
 from weightbench.advice.verdict import Verdict
-from weightbench.errors import BadData, BadSpec
 from weightbench.streams import numpy_stream
 from weightbench.training.weighter import make_weighter, spec_of
 
@@ -30,36 +32,6 @@ _NOT_ASKED = (
     "Whether weighting is worth it stays open: nothing tells right labels from wrong ones without "
     "rows that somebody checked. Check some 200 rows drawn at random, and name them with --trusted."
 )
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Advice:
-    """The answer.
-
-    Attributes:
-        verdict: what to do, in two sentences as text.
-        table: one row a method: ``accuracy``, ``gain``, ``low``, ``high`` (shares), ``better`` and
-            ``worse`` (rows), ``seconds`` and ``cost`` (of a training, over plain training's), and
-            what it does in ``words``; ``failed`` says why one gave nothing.
-        suspects: the rows whose labels look wrong, worst first: ``id``, ``given``, ``likelier``,
-            ``score`` (the chance of being wrong), ``rank``, and ``row``, its position.
-        notes: what was done to the data, a line each.
-        data: the data as they were read.
-        found: how suspects were told, by row.
-        fitted: the cross-fitted networks' answers.
-        model: the file with the trained network of the method advised; None where none was kept.
-        plan: the training that made it.
-    """
-
-    verdict: Verdict
-    table: pd.DataFrame
-    suspects: pd.DataFrame
-    notes: tuple[str, ...]
-    data: Data
-    found: suspects.Suspects
-    fitted: CrossFit
-    model: Path | None
-    plan: Training
 
 
 def advise(
@@ -105,7 +77,7 @@ def advise(
         BadSpec: a weighter cannot be read or does not exist.
     """
     names = tuple(str(spec_of(make_weighter(name))) for name in weighters)
-    known = _read(data, y, label, trusted, id, group, test)
+    known = data_at_hand(data, y, label, trusted, id, group, test)
     if names and PLAIN not in names:
         names = (PLAIN, *names)
     tried = candidates(names, bool(known.rows.trusted.any()))
@@ -118,7 +90,6 @@ def advise(
         )
         if out is None:
             return dataclasses.replace(advice, model=None)
-        from weightbench.advice.saving import save
 
         save(advice, Path(out))
         return advice
@@ -169,10 +140,10 @@ def _advise(
     fitted = fitted_of(*crossfit.run(plan, network, workers, watch, say_plain, FOLDS))
     table, said = _compare(fitted, tried)
     watch.say(str(said))
-    preferred = [c.spec for c in tried if c.finds]
-    chances = np.mean(
-        [fitted.chances(m) for m in fitted.finders(preferred)], axis=0, dtype=np.float64
-    )
+    finders = fitted.finders([c.spec for c in tried if c.finds])
+    chances = np.zeros((len(rows), rows.num_classes))
+    for method in finders:
+        chances += fitted.chances(method) / len(finders)
     labels = data.labels
     found = suspects.find(chances, labels.given, labels.right, labels.corrected)
     last = dataclasses.replace(plain, weighter=said.method, fold=None)
@@ -227,12 +198,12 @@ def _compare(fitted: CrossFit, tried: Sequence[Candidate]) -> tuple[pd.DataFrame
     return table, said
 
 
-def _suspects(data: Data, found: suspects.Suspects) -> pd.DataFrame:
+def _suspects(data: Data, found: Suspects) -> pd.DataFrame:
     """Rows that nobody vouches for, the worst first."""
     order = found.order
     order = order[~data.rows.trusted[order]]
     classes = np.array(data.labels.classes, dtype=object)
-    return pd.DataFrame(
+    table: pd.DataFrame = pd.DataFrame(
         {
             "id": data.ids[order],
             "given": classes[data.labels.given[order]],
@@ -242,77 +213,4 @@ def _suspects(data: Data, found: suspects.Suspects) -> pd.DataFrame:
             "row": order,
         }
     )
-
-
-def _read(data: Any, y: Any, label: str, trusted: Any, id: Any, group: Any, test: Any) -> Data:
-    """Whatever was given, as data."""
-    if isinstance(data, (str, Path)):
-        named = {"trusted": trusted, "id": id, "group": group, "test": test}
-        for option, value in named.items():
-            if value is not None and not isinstance(value, (str, Path)):
-                raise BadSpec(f"{option} of a file is the name of a column or of another file")
-        texts = {k: None if v is None else str(v) for k, v in named.items()}
-        return read(Path(data), Names(label, **texts))
-    source, label = _source(data, y, label, id, group)
-    tested = None
-    if test is not None:
-        if not (isinstance(test, tuple) and len(test) == 2):
-            raise BadData("test is (inputs, labels) where data are an array or a DataFrame")
-        tested, _ = _source(test[0], test[1], label, None, None)
-    if isinstance(trusted, (str, Path)):
-        if isinstance(data, pd.DataFrame) and str(trusted) in data.columns:
-            flags = data[str(trusted)].to_numpy(object)
-            features = source.features.drop(columns=[str(trusted)])  # type: ignore[union-attr]
-            source = dataclasses.replace(source, flags=flags, features=features)
-            return data_of(source, Names(label, str(trusted)), None, tested)
-        return data_of(
-            source,
-            Names(label, str(trusted), id if isinstance(id, str) else None),
-            Path(trusted),
-            tested,
-        )
-    right = None if trusted is None else _right(source, trusted)
-    return data_of(source, Names(label, None if right is None else "trusted"), None, tested, right)
-
-
-def _source(data: Any, y: Any, label: str, id: Any, group: Any) -> tuple[Source, str]:
-    """Inputs and labels that are at hand."""
-    frame = data if isinstance(data, pd.DataFrame) else None
-    if frame is not None and y is None:
-        from weightbench.advice.tables import source_of
-
-        named = {k: v for k, v in (("id", id), ("group", group)) if isinstance(v, str)}
-        return source_of(frame, "the table", label, **named), label
-    if y is None:
-        raise BadData("an array of inputs comes without labels: give y")
-    labels = np.asarray(y).astype(object)
-    features = frame if frame is not None else np.asarray(data)
-    if labels.ndim != 1 or len(labels) != len(features):
-        raise BadData(f"{len(features)} inputs do not match labels {labels.shape}")
-    if pd.isna(labels).any():
-        raise BadData(
-            f"{int(pd.isna(labels).sum()):,} labels are missing; label or remove these rows"
-        )
-    ids = np.arange(len(labels)).astype(object)
-    if id is not None and not isinstance(id, str):
-        ids = np.asarray(id).astype(object)
-    groups = None if group is None or isinstance(group, str) else np.asarray(group).astype(object)
-    return Source("the table", features, labels, ids, groups), label
-
-
-def _right(source: Source, trusted: Any) -> NDArray[Any]:
-    """(N,) right labels, None where unknown."""
-    right = np.full(len(source), None, dtype=object)
-    if isinstance(trusted, Mapping):
-        for place, value in trusted.items():
-            right[int(place)] = value
-        return right
-    chosen = np.asarray(trusted)
-    if chosen.dtype == bool and chosen.shape != (len(source),):
-        raise BadData(f"trusted is a mask of {chosen.shape} for {len(source)} rows")
-    if chosen.dtype != bool and not np.issubdtype(chosen.dtype, np.integer):
-        raise BadData("trusted is positions, a bool mask, or a mapping of positions to labels")
-    if chosen.dtype != bool and len(chosen) and not -1 < chosen.min() <= chosen.max() < len(source):
-        raise BadData(f"trusted rows lie outside of the {len(source)} there are")
-    right[chosen] = source.labels[chosen]
-    return right
+    return table

@@ -193,7 +193,8 @@ def _spread(known: NDArray[np.float64]) -> dict[str, float]:
 
 
 def _scaled(numbers: NDArray[np.float64], facts: Mapping[str, Any]) -> NDArray[np.float64]:
-    return np.nan_to_num((numbers - facts["centre"]) / facts["scale"]).clip(-_FAR, _FAR)
+    scaled: NDArray[np.float64] = np.nan_to_num((numbers - facts["centre"]) / facts["scale"])
+    return scaled.clip(-_FAR, _FAR)
 
 
 def _texts(values: pd.Series[Any]) -> pd.Series[Any]:
@@ -204,7 +205,8 @@ def _parsed(values: pd.Series[Any], form: str) -> pd.Series[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         texts = values.astype(str).where(values.notna())
-        return pd.to_datetime(texts, errors="coerce", format=form, utc=True)
+        dates: pd.Series[Any] = pd.to_datetime(texts, errors="coerce", format=form, utc=True)
+        return dates
 
 
 def _days(

@@ -101,9 +101,12 @@ def as_frame(features: pd.DataFrame | NDArray[Any], name: str) -> pd.DataFrame:
         BadData: it is no table.
     """
     if isinstance(features, pd.DataFrame):
-        return features.set_axis([str(c) for c in features.columns], axis=1)
+        frame: pd.DataFrame = features.set_axis([str(c) for c in features.columns], axis=1)
+        return frame
     if features.ndim == 2 and features.dtype.kind in "biufOUS":
-        return pd.DataFrame(features, columns=[f"x{i}" for i in range(features.shape[1])])
+        names = [f"x{i}" for i in range(features.shape[1])]
+        table: pd.DataFrame = pd.DataFrame(features, columns=names)
+        return table
     raise BadData(
         f"{name}: inputs are {features.dtype} {features.shape}; use (rows, columns), or images as "
         "uint8 (rows, height, width, channels)"

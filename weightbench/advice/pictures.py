@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from weightbench.advice.answer import Advice
 from weightbench.texts import caption
-
-if TYPE_CHECKING:
-    from weightbench.advice.advising import Advice
 
 _INK, _GREY, _GOOD = "#1f3a5f", "#9aa5b1", "#2a7f4f"
 _MOST = 30  # classes of a picture
@@ -44,9 +41,8 @@ def _suspects(advice: Advice) -> Figure:
     """The chance of being wrong, by rank."""
     scores = advice.suspects["score"].to_numpy()
     ranks = np.arange(1, len(scores) + 1)
-    some = (
-        np.unique(np.linspace(0, max(len(scores) - 1, 0), 400).astype(int)) if len(scores) else []
-    )
+    some = np.unique(np.linspace(0, len(scores), 400, endpoint=False).astype(np.int64))
+    some = some[some < len(scores)]
     figure = Figure(figsize=(6.4, 2.6), layout="constrained")
     axes = figure.subplots()
     axes.plot(ranks[some], scores[some], color=_INK)

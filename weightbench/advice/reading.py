@@ -118,7 +118,7 @@ def data_of(
             "more rows, drawn at random, or leave --trusted out"
         )
     encoding, notes = learn_encoding(source.features, source.name)
-    groups, group_names = None, ()
+    groups, group_names = None, tuple[str, ...]()
     if source.groups is not None:
         texts = [str(simple(value)) for value in source.groups]
         group_names = tuple(sorted(set(texts)))

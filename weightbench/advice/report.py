@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup
 
+from weightbench.advice.answer import Advice
+from weightbench.advice.shortlist import PLAIN
 from weightbench.advice.verdict import points
 from weightbench.texts import page as shown
-
-if TYPE_CHECKING:
-    from weightbench.advice.advising import Advice
 
 _SUSPECTS = 50
 
@@ -67,8 +66,6 @@ def _method(name: str, row: Any) -> dict[str, Any]:
 
 def _groups(advice: Advice) -> list[dict[str, Any]]:
     """Each group's share of right answers, by plain training and by the method advised."""
-    from weightbench.advice.shortlist import PLAIN
-
     fitted, groups = advice.fitted, advice.data.rows.groups
     if groups is None or fitted.rows.test_labels is not None or not len(fitted.judged):
         return []

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from weightbench.advice.answer import Advice
 from weightbench.advice.encoding import Encoding
 from weightbench.advice.pictures import pictures
 from weightbench.advice.report import page
@@ -18,9 +19,6 @@ from weightbench.data.dataset import DataSet
 from weightbench.errors import BadData
 from weightbench.files import write_bytes, write_text
 from weightbench.texts import csv_cell
-
-if TYPE_CHECKING:
-    from weightbench.advice.advising import Advice
 
 _README = """\
 A network trained with {method}.
@@ -60,7 +58,7 @@ class Model:
         encoded = torch.from_numpy(self._encoding.encode(features))
         if encoded.dtype == torch.uint8:
             encoded = encoded.permute(0, 3, 1, 2).float() / 255
-        parts = [self._network(part).softmax(1) for part in encoded.split(2000)]
+        parts = [self._network(part).softmax(1) for part in torch.split(encoded, 2000)]
         return torch.cat(parts)
 
     def predict(self, features: Any) -> list[Any]:

@@ -31,7 +31,8 @@ class Suspects:
     def order(self) -> NDArray[np.int64]:
         """Rows, the worst first; those of which nothing can be said are left out."""
         order = np.argsort(-np.nan_to_num(self.score, nan=-1.0), kind="stable")
-        return order[~np.isnan(self.score[order])]
+        known: NDArray[np.int64] = order[~np.isnan(self.score[order])]
+        return known
 
     def wrong_among(self, first: int) -> float:
         """The share of the ``first`` ones that are expected to be wrong."""
@@ -50,8 +51,9 @@ def confusion(chances: Floats, given: NDArray[np.int64]) -> Floats:
     agree = np.trace(counts) / max(counts.sum(), 1)
     shares = np.bincount(given, minlength=classes) / len(given)
     prior = (1 - agree) * np.tile(shares, (classes, 1)) + agree * np.eye(classes)
-    smooth: Floats = counts + 5 * prior
-    return smooth / smooth.sum(1, keepdims=True)
+    smooth = counts + 5 * prior
+    rates: Floats = smooth / smooth.sum(1, keepdims=True)
+    return rates
 
 
 def wrongness(chances: Floats, given: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:

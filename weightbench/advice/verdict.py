@@ -226,7 +226,7 @@ def rows_needed(best: Difference, rows: int, factor: float = 1.0) -> int:
     z = norm.ppf((1 + _LEVEL) / 2) + norm.ppf(_POWER)
     needed = max(factor * z * z * max(differing - gap * gap, gap) / gap**2, 1.2 * rows)
     digits = 10 ** max(int(math.log10(needed)) - 1, 0)
-    return math.ceil(needed / digits) * digits
+    return int(math.ceil(needed / digits) * digits)
 
 
 def points(value: float, unit: bool = True) -> str:

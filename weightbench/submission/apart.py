@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-import weightbench
 from weightbench.errors import WeightbenchError
 from weightbench.execution.confinement import (
     adopt_orphans,
@@ -99,8 +98,8 @@ def readable(order_tasks: list[str]) -> list[Path]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     places = [sysconfig.get_paths()[name] for name in names]
     places += [place for place in sys.path if place.endswith(("site-packages", "dist-packages"))]
-    places += [sys.prefix, sys.base_prefix, *weightbench.__path__, *_SYSTEM, *order_tasks]
-    for name in ("weightbench.methods", "weightbench.tasks"):
+    places += [sys.prefix, sys.base_prefix, *_SYSTEM, *order_tasks]
+    for name in ("weightbench", "weightbench.methods", "weightbench.tasks"):
         places += importlib.import_module(name).__path__
     return [Path(place).resolve() for place in (*places, str(data_folder()))]
 

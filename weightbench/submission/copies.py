@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from weightbench import leaderboard
 from weightbench.errors import DataUnavailable, RecordError, StoreError, SubmissionError
 from weightbench.records.schema import Record
 from weightbench.records.store import Store
@@ -110,7 +110,8 @@ def own_records(folder: Path) -> list[Record]:
 
     Where there is no board, those of the published one, as far as they came with weightbench.
     """
-    for board in (folder.absolute().parent.parent, *map(Path, leaderboard.__path__)):
+    published = importlib.import_module("weightbench.leaderboard").__path__
+    for board in (folder.absolute().parent.parent, *map(Path, published)):
         try:
             if found := Store(board).records()[0]:
                 return found
