@@ -215,6 +215,6 @@ def _days(
     """Days since 1970, (n,), and sine and cosine of the year and the day of the week, (n, 3)."""
     dates = _parsed(values, form) if form else pd.to_datetime(values, errors="coerce", utc=True)
     days = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
-    turn = dates.dt.dayofyear.to_numpy(dtype=np.float64) * (2 * math.pi / 365.25)
-    weekday = dates.dt.dayofweek.to_numpy(dtype=np.float64) / 3 - 1
+    turn = dates.dt.day_of_year.to_numpy(dtype=np.float64) * (2 * math.pi / 365.25)
+    weekday = dates.dt.day_of_week.to_numpy(dtype=np.float64) / 3 - 1
     return days, np.stack([np.sin(turn), np.cos(turn), weekday], axis=1)
