@@ -84,7 +84,7 @@ def test_the_page_asks_nobody_and_is_small(answered: tuple[Path, Made, Result]) 
     page = (answered[0] / "report.html").read_text()
     assert len(page) < 1_000_000
     assert page.count("<svg") == 3
-    assert not re.findall(r"(?:src|href)=[\"'](?!#)|url\((?!#)|@import|<script", page)
+    assert not re.findall(r"(?:src|href)=[\"'](?!#|data:)|url\((?!#)|@import|<script", page)
 
 
 def test_the_network_is_loaded_and_predicts_as_it_should(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from weightbench.advice.reading import Data, Names, data_of, read
 from weightbench.advice.source import Source
-from weightbench.advice.tables import source_of
+from weightbench.advice.tables import checked_ids, source_of
 from weightbench.errors import BadData, BadSpec
 
 
@@ -55,7 +55,13 @@ def _source(data: Any, y: Any, label: str, id: Any, group: Any) -> tuple[Source,
     frame = data if isinstance(data, pd.DataFrame) else None
     if frame is not None and y is None:
         named = {k: v for k, v in (("id", id), ("group", group)) if isinstance(v, str)}
-        return source_of(frame, "the table", label, **named), label
+        source = source_of(frame, "the table", label, **named)
+        own = {
+            k: np.asarray(v).astype(object)
+            for k, v in (("ids", id), ("groups", group))
+            if v is not None and not isinstance(v, str)
+        }
+        return _checked(dataclasses.replace(source, **own)), label
     if y is None:
         raise BadData("an array of inputs comes without labels: give y")
     labels = np.asarray(y).astype(object)
@@ -70,7 +76,20 @@ def _source(data: Any, y: Any, label: str, id: Any, group: Any) -> tuple[Source,
     if id is not None and not isinstance(id, str):
         ids = np.asarray(id).astype(object)
     groups = None if group is None or isinstance(group, str) else np.asarray(group).astype(object)
-    return Source("the table", features, labels, ids, groups), label
+    return _checked(Source("the table", features, labels, ids, groups)), label
+
+
+def _checked(source: Source) -> Source:
+    """A source whose ids and groups are one a row.
+
+    Raises:
+        BadData: they are not, or an id stands twice.
+    """
+    for what, values in (("ids", source.ids), ("groups", source.groups)):
+        if values is not None and values.shape != source.labels.shape:
+            raise BadData(f"{what} are {values.shape} for {len(source)} rows")
+    checked_ids(source.ids, source.name, "id")
+    return source
 
 
 def _right(source: Source, trusted: Any) -> NDArray[Any]:

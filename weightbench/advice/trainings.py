@@ -140,11 +140,11 @@ def lost(training: Training, status: Status, reason: str) -> Path | Failed:
 
 
 def recipe_for(rows: int, images: bool) -> Recipe:
-    """A schedule for so many rows: some 15 passes, 400 to 2,000 steps of AdamW."""
+    """A schedule for so many rows: some 15 passes, 150 to 2,000 steps of AdamW."""
     size = 128 if images or rows < 10_000 else 256
     if rows < 2_000:
         size = 32
-    steps = int(np.clip(15 * rows / size, 400, 2_000))
+    steps = int(np.clip(15 * rows / size, 150, 2_000))
     return Recipe(
         steps=steps,
         batch_size=size,
