@@ -28,7 +28,9 @@ class Made:
 
     def checked(self, count: int) -> pd.DataFrame:
         """Ids and right labels of the first rows."""
-        return pd.DataFrame({"id": self.frame["id"][:count], "label": self.right[:count]})
+        rows = {"id": self.frame["id"][:count], "label": self.right[:count]}
+        table: pd.DataFrame = pd.DataFrame(rows)
+        return table
 
 
 def made(rows: int = 400, noise: float = 0.25, seed: int = 0) -> Made:

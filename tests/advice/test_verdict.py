@@ -28,7 +28,7 @@ def test_the_interval_ends_where_the_score_test_rejects(better: int, worse: int,
         q = float(
             minimize_scalar(unlikely, bounds=bounds, method="bounded", options={"xatol": 1e-10}).x
         )
-        return (better - worse - rows * delta) / np.sqrt(rows * (2 * q + delta - delta**2))
+        return float((better - worse - rows * delta) / np.sqrt(rows * (2 * q + delta - delta**2)))
 
     low, high = score_interval(better, worse, rows, 1.96)
     assert z(low) == pytest.approx(1.96, abs=0.01)

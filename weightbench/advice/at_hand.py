@@ -56,11 +56,8 @@ def _source(data: Any, y: Any, label: str, id: Any, group: Any) -> tuple[Source,
     if frame is not None and y is None:
         named = {k: v for k, v in (("id", id), ("group", group)) if isinstance(v, str)}
         source = source_of(frame, "the table", label, **named)
-        own = {
-            k: np.asarray(v).astype(object)
-            for k, v in (("ids", id), ("groups", group))
-            if v is not None and not isinstance(v, str)
-        }
+        own: dict[str, Any] = {"ids": id, "groups": group}
+        own = {k: np.asarray(v).astype(object) for k, v in own.items() if _is_array(v)}
         return _checked(dataclasses.replace(source, **own)), label
     if y is None:
         raise BadData("an array of inputs comes without labels: give y")
@@ -73,10 +70,14 @@ def _source(data: Any, y: Any, label: str, id: Any, group: Any) -> tuple[Source,
             f"{int(pd.isna(labels).sum()):,} labels are missing; label or remove these rows"
         )
     ids = np.arange(len(labels)).astype(object)
-    if id is not None and not isinstance(id, str):
+    if _is_array(id):
         ids = np.asarray(id).astype(object)
-    groups = None if group is None or isinstance(group, str) else np.asarray(group).astype(object)
+    groups = np.asarray(group).astype(object) if _is_array(group) else None
     return _checked(Source("the table", features, labels, ids, groups)), label
+
+
+def _is_array(value: Any) -> bool:
+    return value is not None and not isinstance(value, str)
 
 
 def _checked(source: Source) -> Source:
