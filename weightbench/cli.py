@@ -26,6 +26,7 @@ from weightbench.commands import (
     new,
     plot,
     submit,
+    suspects,
     verify,
 )
 from weightbench.commands.output import INTERRUPTED, say
@@ -146,6 +147,7 @@ for command in (
     new.new,
     plot.plot,
     submit.submit,
+    suspects.suspects,
     verify.verify,
 ):
     main.add_command(command)
