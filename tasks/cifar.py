@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 
 import numpy as np
 from torch import nn
@@ -36,8 +35,7 @@ def cifar10_human() -> wb.DataSet:
     """
     whole = cifar10()
     assert whole.test is not None
-    with np.load(io.BytesIO(wb.cached_file("cifar10n/labels.npz"))) as labels:
-        clean, worst = labels["clean"], labels["worst"]
+    clean, worst = wb.cached_arrays("cifar10n/labels.npz", "clean", "worst")
     if not np.array_equal(clean, np.delete(whole.labels, whole.test)):
         raise wb.errors.BadData(
             "cifar10n/labels.npz is not in the order of CIFAR-10's training images"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import io
 
 import numpy as np
 
@@ -48,8 +47,7 @@ def cifar10_people(name: str) -> wb.DataSet:
     """
     whole = cifar10()
     assert whole.test is not None
-    with np.load(io.BytesIO(wb.cached_file("cifar10n/labels.npz"))) as labels:
-        clean, people = labels["clean"], labels[name]
+    clean, people = wb.cached_arrays("cifar10n/labels.npz", "clean", name)
     if not np.array_equal(clean, np.delete(whole.labels, whole.test)):
         raise wb.errors.BadData(
             "cifar10n/labels.npz is not in the order of CIFAR-10's training images"

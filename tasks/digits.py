@@ -59,5 +59,5 @@ wb.register_task(wb.Task(
     "digits49-imbalance-v0",
     dataset=digits49, corruption=wb.Imbalance(0.97), holdout=wb.HoldoutPerClass(5),
     select=40, test=120, model=small_mlp, recipe=wb.Recipe(steps=400, lr=0.01),
-    about="rare 4s against 9s, 1 in 33; 10 clean images; MLP",
+    about="rare 4s against 9s, 1 in 33; 10 clean images, which alone do; MLP",
 ))  # fmt: skip

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+
+import numpy as np
+from sklearn.datasets import load_sample_images
+
 import weightbench as wb
 
 from .digits import cnn, digits, small_mlp
 
 # Look-alikes among digits, Patrini et al. 2017: 7 to 1, 2 to 7, 5 and 6 to each other, 3 to 8.
 LOOKALIKES = ((7, 1), (2, 7), (5, 6), (6, 5), (3, 8))
+
+
+@functools.cache
+def tiles_of_photographs() -> wb.DataSet:
+    """(8480, 1, 8, 8) float32 in [0, 1]: grey tiles of the two photographs in scikit-learn."""
+    grey = [image[:424].mean(2) / 255 for image in load_sample_images().images]
+    tiles = np.stack(grey).reshape(2, 53, 8, 80, 8).swapaxes(2, 3).reshape(-1, 1, 8, 8)
+    return wb.DataSet("tiles", tiles.astype(np.float32), np.zeros(len(tiles), np.int64), 1)
+
 
 wb.register_task(wb.Task(
     "digits-pair-flip-v0",
@@ -44,4 +58,10 @@ wb.register_task(wb.Task(
     dataset=digits, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerClass(3),
     select=200, test=500, model=cnn, recipe=wb.Recipe(steps=400),
     about="nothing is wrong: how much a method harms; no gap, so no skill; 30 clean images; CNN",
+))  # fmt: skip
+wb.register_task(wb.Task(
+    "digits-open-set-v0",
+    dataset=digits, corruption=wb.OpenSet(tiles_of_photographs, 0.9), holdout=wb.HoldoutPerClass(1),
+    select=200, test=500, model=small_mlp, recipe=wb.Recipe(steps=400, lr=0.05),
+    about="90 % of the images are bits of photographs under a digit's label; 10 clean images; MLP",
 ))  # fmt: skip

@@ -42,6 +42,18 @@ for _name, _dataset, _pairs in (
         about="each class rarer than the one before, 100 times in all; 20 clean images; LeNet",
     ))  # fmt: skip
 
+# Sachdeva et al. 2021, the open-set part: what was an image of one set shows one of the other.
+for _name, _dataset, _donor in (
+    ("mnist", mnist, fashion_mnist),
+    ("fashion-mnist", fashion_mnist, mnist),
+):
+    wb.register_task(wb.Task(
+        f"{_name}-open-set-v0",
+        dataset=_dataset, corruption=wb.OpenSet(_donor, 0.8), holdout=wb.HoldoutPerClass(2),
+        select=1000, train=1000, model=mnist_lenet, recipe=FLIPS,
+        about="80 % of the images are of the other set, MNIST or Fashion-MNIST; 20 clean; LeNet",
+    ))  # fmt: skip
+
 _FLIPPED = 0.25  # labels, in training and test alike: no network can be right more often than 75 %
 _ODD = {"train": 0.15, "test": 0.9}  # share of images whose colour is not that of their label
 

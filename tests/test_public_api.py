@@ -96,7 +96,7 @@ def test_former_names_say_nothing_on_the_terminal(tmp_path: Path) -> None:
     code = f"from weightbench.registry import load_from_file as f; print(f('{plugin}:HERE'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "HoldoutPerClass(clean=3, holdout_noise=0.0)\n"
+    assert done.stdout == "HoldoutPerClass(clean=3, holdout_noise=0.0, holdout_shift=0.0)\n"
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,14 @@ from weightbench._version import __version__
 _HOMES = {
     "advice.advising": ("advise",),
     "advice.answer": ("Advice",),
+    "advice.classifier": ("WeightedClassifier",),
+    "advice.evaluation": ("evaluate",),
+    "advice.results": ("load_records",),
     "alignment": ("Aligned", "align", "alignment_way"),
     "alignment.reweighter": ("Reweighter",),
     "alignment.weights": ("normalize",),
     "data.augmentation": ("CropFlip",),
-    "data.cache": ("cached_file",),
+    "data.cache": ("cached_arrays", "cached_file"),
     "check": ("check_task", "check_weighter"),
     "data.corruption": (
         "BackgroundFlip",
@@ -33,6 +36,8 @@ _HOMES = {
     "data.input_noise": ("MarginFlip", "PartDependentFlip"),
     "data.long_tail": ("LongTail", "NoisyLongTail"),
     "data.images": ("image_set",),
+    "data.open_set": ("OpenSet",),
+    "data.packages": ("packaged_file",),
     "training.recipe": ("Recipe",),
     "registry": ("register_suite",),
     "training.run": ("Batch", "Run"),
@@ -81,6 +86,7 @@ __all__ = [
     "MarginFlip",
     "NoCorruption",
     "NoisyLongTail",
+    "OpenSet",
     "PairFlip",
     "PartDependentFlip",
     "Recipe",
@@ -90,21 +96,26 @@ __all__ = [
     "Task",
     "Trainer",
     "UniformFlip",
+    "WeightedClassifier",
     "Weighter",
     "Wrapper",
     "__version__",
     "advise",
     "align",
     "alignment_way",
+    "cached_arrays",
     "cached_file",
     "check_task",
     "check_weighter",
     "describe",
     "errors",
+    "evaluate",
     "image_set",
+    "load_records",
     "make_task",
     "make_weighter",
     "normalize",
+    "packaged_file",
     "parse_spec",
     "register_suite",
     "register_task",
@@ -117,12 +128,15 @@ if TYPE_CHECKING:
     from weightbench import errors
     from weightbench.advice.advising import advise
     from weightbench.advice.answer import Advice
+    from weightbench.advice.classifier import WeightedClassifier
+    from weightbench.advice.evaluation import evaluate
+    from weightbench.advice.results import load_records
     from weightbench.alignment import Aligned, align, alignment_way
     from weightbench.alignment.reweighter import Reweighter
     from weightbench.alignment.weights import normalize
     from weightbench.check import check_task, check_weighter
     from weightbench.data.augmentation import CropFlip
-    from weightbench.data.cache import cached_file
+    from weightbench.data.cache import cached_arrays, cached_file
     from weightbench.data.class_flips import ClassFlip, GroupFlip, PairFlip
     from weightbench.data.corruption import (
         BackgroundFlip,
@@ -137,6 +151,8 @@ if TYPE_CHECKING:
     from weightbench.data.images import image_set
     from weightbench.data.input_noise import MarginFlip, PartDependentFlip
     from weightbench.data.long_tail import LongTail, NoisyLongTail
+    from weightbench.data.open_set import OpenSet
+    from weightbench.data.packages import packaged_file
     from weightbench.registry import register_suite
     from weightbench.spec import Spec, parse_spec
     from weightbench.training.recipe import Recipe

@@ -25,6 +25,7 @@ from torch.nn import Module
 from weightbench.advice import trainings
 from weightbench.advice.advising import advise
 from weightbench.advice.encoding import Encoding
+from weightbench.advice.networks import default_network
 from weightbench.advice.saving import Model
 from weightbench.data.dataset import DataSet
 from weightbench.execution import Limits, Local, share_of_memory
@@ -145,21 +146,21 @@ def one(
 
 
 def _trained(training: trainings.Training) -> Path | trainings.Failed:
-    return trainings.train(training, trainings.default_network)
+    return trainings.train(training, default_network)
 
 
 def _accuracy(result: object, encoding: Encoding, inputs: Array, labels: Labels) -> float:
     assert isinstance(result, Path), result
     like = DataSet("fresh", np.zeros((1, encoding.width), np.float32), np.zeros(1, np.int64), K)
-    network: Module = trainings.default_network(like)
+    network: Module = default_network(like)
     network.load_state_dict(torch.load(result, weights_only=True))
     model = Model(network, encoding, list(range(K)))
     return float((np.array(model.predict(inputs)) == labels).mean())
 
 
-def outcomes(sets: int, workers: int, trusted: int) -> Iterator[Outcome]:
+def outcomes(first: int, sets: int, workers: int, trusted: int) -> Iterator[Outcome]:
     """Of so many data sets, kind after kind."""
-    for number in range(sets):
+    for number in range(first, sets):
         yield one(list(BIASES)[number % len(BIASES)], number // len(BIASES), 3000, trusted, workers)
 
 
@@ -180,11 +181,12 @@ def main() -> None:
     """Print a line for each set, then the figures."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--sets", type=int, default=40)
+    options.add_argument("--first", type=int, default=0)
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--trusted", type=int, default=500)
     asked = options.parse_args()
     done: list[Outcome] = []
-    for outcome in outcomes(asked.sets, asked.workers, asked.trusted):
+    for outcome in outcomes(asked.first, asked.sets, asked.workers, asked.trusted):
         done.append(outcome)
         print(
             f"{outcome.bias:11} {outcome.answer:10} {outcome.method:28} gains "

@@ -120,7 +120,7 @@ def test_from_python_the_same(answered: tuple[Path, Made, Result]) -> None:
     out, table, _ = answered
     trusted = {i: table.right[i] for i in range(80)}
     frame = table.frame.drop(columns="id")
-    found = wb.advise(frame, trusted=trusted, id=table.frame["id"], weighters=["gce"])
+    found = wb.advise(frame, trusted=trusted, id=table.frame["id"], weighters=["gce"], workers=0)
     kept = pd.read_csv(out / "suspects.csv")
     assert list(found.suspects["id"]) == list(kept["id"])
     assert str(found.verdict) == json.loads((out / "advice.json").read_text())["verdict"]["text"]

@@ -100,6 +100,6 @@ def bench_memory_of_a_large_table(tmp_path: Path) -> None:
     inputs[:, :5] += 2 * np.eye(5, dtype=np.float32)[labels]
     began = time.monotonic()
     trusted = {i: int(labels[i]) for i in range(500)}
-    wb.advise(inputs, labels, trusted=trusted, weighters=["gce"], out=tmp_path)
+    wb.advise(inputs, labels, trusted=trusted, weighters=["gce"], out=tmp_path, workers=0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     report("100,000 x 200", f"{peak:.2f} GiB, {time.monotonic() - began:.0f} s")

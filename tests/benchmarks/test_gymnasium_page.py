@@ -16,8 +16,8 @@ import pytest
 from tests.test_gymnasium_page import PAGE, block
 
 TASKS = (
-    "digits-uniform-flip-v0", "digits-background-flip-v0", "digits49-imbalance-v0",
-    "breast-cancer-uniform-flip-v0",
+    "digits-uniform-flip-v0", "digits-background-flip-v0", "digits-long-tail-v0",
+    "adult-uniform-flip-v0",
 )  # fmt: skip
 NEAR = 0.03  # accuracies, on another machine
 

@@ -135,6 +135,47 @@ def test_a_single_file_is_recorded_and_checked() -> None:
         cached_file("cifar10n/labels.npz")
 
 
+@pytest.mark.parametrize(
+    ("part", "wrong", "says"),
+    [
+        ("train_images", ARRAYS["train_images"][..., 0], "grey images have one channel"),
+        ("test_images", ARRAYS["test_images"][:, :4], r"not \(N, 8, 8, 3\)"),
+        ("test_labels", ARRAYS["test_labels"][:-1], "a label for each of the 20 images"),
+        ("train_labels", ARRAYS["train_labels"].astype(int), "holds int64; expected uint8"),
+    ],
+)
+def test_the_file_that_is_laid_out_otherwise_is_named(
+    home: Path, part: str, wrong: np.ndarray, says: str
+) -> None:
+    plain_arrays(home)
+    np.save(home / f"{part}.npy", wrong)
+    with pytest.raises(DataUnavailable, match=rf"^{home}/{part}.npy .*{says}"):
+        wb.image_set("CIFAR10", 10)
+
+
+def test_arrays_of_an_npz_file_are_named_where_they_are_not_there(home: Path) -> None:
+    path = home.parent / "cifar10n" / "labels.npz"
+    path.parent.mkdir()
+    np.savez(path, clean=np.arange(3), worst=np.arange(3))
+    clean, worst = wb.cached_arrays("cifar10n/labels.npz", "clean", "worst")
+    assert clean.tolist() == worst.tolist() == [0, 1, 2]
+    with pytest.raises(DataUnavailable, match=f"{path} .*worse.* it holds clean, worst"):
+        wb.cached_arrays("cifar10n/labels.npz", "worse")
+    other = path.with_name("other.npz")
+    other.write_bytes(b"no archive")
+    with pytest.raises(DataUnavailable, match=f"{other} is no npz file"):
+        wb.cached_arrays("cifar10n/other.npz", "clean")
+
+
+def test_show_says_what_is_wrong_with_the_data(home: Path) -> None:
+    plain_arrays(home)
+    (home / "test_labels.npy").unlink()
+    result = CliRunner().invoke(main, ["show", "cifar10-uniform-flip-v0"])
+    assert result.exit_code == 0
+    assert f"{home} lacks test_labels.npy" in result.stdout
+    assert "docs/data.md" in result.stdout
+
+
 def test_missing_data_is_one_line_that_names_folder_and_option(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         main,

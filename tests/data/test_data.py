@@ -26,9 +26,8 @@ INPUTS = np.arange(6, dtype=np.float32).reshape(3, 2)
     [
         (INPUTS[:2], LABELS, "do not match"),
         (INPUTS, LABELS[:, None], "do not match"),
-        (INPUTS.astype(np.float64), LABELS, "use uint8 or float32"),
         (np.full_like(INPUTS, np.nan), LABELS, "NaN or infinity"),
-        (INPUTS, LABELS.astype(np.int32), "use int64"),
+        (INPUTS, LABELS[:, None], "labels.ravel"),
         (INPUTS, LABELS + 1, r"must lie in \[0, 2\)"),
         (INPUTS, LABELS - 1, r"must lie in \[0, 2\)"),
     ],

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import weightbench as wb
 from weightbench.data.cache import data_folder, is_cached
+from weightbench.errors import DataUnavailable
 
 
 def needs(name: str, there: bool) -> pytest.MarkDecorator:
@@ -14,6 +19,7 @@ def needs(name: str, there: bool) -> pytest.MarkDecorator:
 
 
 mnist = needs("MNIST", is_cached("mnist") or (data_folder() / "MNIST" / "raw").is_dir())
+fashion = needs("Fashion-MNIST", is_cached("fashionmnist"))
 cifar10 = needs("CIFAR-10", is_cached("cifar10"))
 cifar10n = needs("CIFAR-10N labels", (data_folder() / "cifar10n" / "labels.npz").is_file())
 
@@ -28,6 +34,22 @@ def test_fours_are_as_rare_as_in_the_paper(ratio: float, fours: int) -> None:
     assert np.bincount(task.data.labels[splits.test]).tolist() == [982, 982]
     assert np.bincount(task.data.labels[splits.holdout]).tolist() == [5, 5]
     assert splits.corrupted.rate == 0
+
+
+@needs("MNIST's original files", (data_folder() / "MNIST" / "raw").is_dir())
+@pytest.mark.parametrize("unpacked", [True, False])
+def test_mnist_is_known_in_a_flat_folder(tmp_path: Path, unpacked: bool) -> None:
+    """Unpacked too, by its sha256, and an altered file is not."""
+    for path in (data_folder() / "MNIST" / "raw").glob("*.gz"):
+        content = gzip.decompress(path.read_bytes()) if unpacked else path.read_bytes()
+        (tmp_path / (path.stem if unpacked else path.name)).write_bytes(content)
+    data = wb.image_set("MNIST", 10, folder=tmp_path)
+    assert data.sha256 == wb.image_set("MNIST", 10).sha256
+    shutil.rmtree(tmp_path / "mnist")
+    altered = tmp_path / path.name.removesuffix(".gz" * unpacked)
+    altered.write_bytes(altered.read_bytes()[:-1] + b"?")
+    with pytest.raises(DataUnavailable, match=f"{path.stem}.* is not the .*file of MNIST, by"):
+        wb.image_set("MNIST", 10, folder=tmp_path)
 
 
 @mnist
@@ -88,6 +110,19 @@ def test_mnist_is_as_biased_as_the_task_says(name: str, rate: float) -> None:
     splits = wb.make_task(name).split(0)
     assert splits.corrupted.rate == pytest.approx(rate, abs=0.047)
     assert len(splits.holdout) == 20
+
+
+@mnist
+@fashion
+@pytest.mark.parametrize("name", ["mnist-open-set-v0", "fashion-mnist-open-set-v0"])
+def test_most_images_are_of_the_other_set(name: str) -> None:
+    """Both are white on black; clothing covers more of an image than a digit does."""
+    task = wb.make_task(name)
+    splits = task.split(0)
+    assert splits.corrupted.rate == pytest.approx(0.8)
+    assert splits.corrupted.inputs is not None
+    covered = [(part > 0).mean() for part in (splits.corrupted.inputs, task.data.inputs)]
+    assert (covered[0] > 1.5 * covered[1]) == (name == "mnist-open-set-v0")
 
 
 @mnist

@@ -29,9 +29,9 @@ FOLDER = Path(__file__).parents[2] / "leaderboard"
 # One of every kind of method: weights, samplers, losses, first phases, votes, fine-tuning, looks.
 CHOSEN = {
     "uniform": "digits49-imbalance-v0",
-    "clean-only": "breast-cancer-uniform-flip-v0",
+    "clean-only": "digits49-imbalance-v0",
     "resample": "digits-uniform-flip-v0",
-    "proportion": "breast-cancer-uniform-flip-v0",
+    "proportion": "digits-long-tail-v0",
     "hard-mining": "digits49-imbalance-v0",
     "random+ft": "digits-background-flip-v0",
     "reed-hard+es": "digits49-imbalance-v0",
@@ -42,7 +42,7 @@ CHOSEN = {
     "uniform+select": "digits-background-flip-v0",
     "adaboost": "digits49-imbalance-v0",
     "l2rw": "digits-background-flip-v0",
-    "oracle": "breast-cancer-uniform-flip-v0",
+    "oracle": "adult-uniform-flip-v0",
 }
 _ARITHMETIC = ("torch", "numpy", "scikit-learn", "higher")
 

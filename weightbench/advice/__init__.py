@@ -1,1 +1,1 @@
-"""For data of your own: is weighting worth it, with which method, and which labels are wrong."""
+"""For data of your own: is weighting worth it, which labels are wrong; the suite from Python."""

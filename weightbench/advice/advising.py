@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from weightbench.advice.answer import Advice
 from weightbench.advice.at_hand import data_at_hand
 from weightbench.advice.crossfit import CrossFit, Silent, Watch
 from weightbench.advice.folds import deal
+from weightbench.advice.networks import default_network
 from weightbench.advice.reading import Data
 from weightbench.advice.saving import save
 from weightbench.advice.shortlist import PLAIN, Candidate, candidates
@@ -47,7 +49,7 @@ def advise(
     network: Network | None = None,
     out: str | Path | None = None,
     seed: int = 0,
-    workers: int = 0,
+    workers: int | None = None,
     watch: Watch | None = None,
 ) -> Advice:
     """Is weighting worth it on these data, which method, and which labels look wrong.
@@ -68,8 +70,8 @@ def advise(
         out: a folder for all that is found, trainings that were finished among it; none is kept
             where not given.
         seed: of every random stream.
-        workers: processes; 0 for this one. A script that asks for more does so under
-            ``if __name__ == "__main__":``.
+        workers: processes; 0 for this one. One a core where not given, and this one alone where
+            ``network`` is.
         watch: looks on.
 
     Raises:
@@ -82,12 +84,12 @@ def advise(
         names = (PLAIN, *names)
     tried = candidates(names, bool(known.rows.trusted.any()))
     watch = watch or Silent()
+    if workers is None:
+        workers = 0 if network else os.cpu_count() or 1
     for note in known.notes:
         watch.say(note)
     with _folder(out) as folder:
-        advice = _advise(
-            known, tried, network or trainings.default_network, folder, seed, workers, watch
-        )
+        advice = _advise(known, tried, network or default_network, folder, seed, workers, watch)
         if out is None:
             return dataclasses.replace(advice, model=None)
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from weightbench.advice.answer import Advice
 from weightbench.advice.encoding import Encoding
+from weightbench.advice.networks import default_network
 from weightbench.advice.pictures import pictures
 from weightbench.advice.report import page
-from weightbench.advice.trainings import Network, default_network
+from weightbench.advice.trainings import Network
 from weightbench.data.dataset import DataSet
 from weightbench.errors import BadData
 from weightbench.files import write_bytes, write_text

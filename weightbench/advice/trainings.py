@@ -153,24 +153,3 @@ def recipe_for(rows: int, images: bool) -> Recipe:
         schedule="cosine",
         weight_decay=0.01,
     )
-
-
-def default_network(data: DataSet) -> nn.Module:
-    """d-128-128-K for tables; for images two to four convolutions and a linear layer."""
-    shape, classes = data.shape, data.num_classes
-    if not data.is_images:
-        return nn.Sequential(
-            nn.Linear(shape[0], 128),
-            nn.ReLU(),
-            nn.Linear(128, 128),
-            nn.ReLU(),
-            nn.Linear(128, classes),
-        )
-    layers: list[nn.Module] = []
-    channels, side, wide = shape[0], min(shape[1:]), 16
-    while side >= 4 and wide <= 128:
-        layers += [nn.Conv2d(channels, wide, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-        channels, side, wide = wide, side // 2, wide * 2
-    return nn.Sequential(
-        *layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(channels * 4, classes)
-    )

@@ -84,7 +84,9 @@ def _rate(task: Task, splits: Splits) -> None:
     if not data.truth_known:
         return
     true = data.labels[splits.train]
-    really = describe(true, splits.given, np.arange(len(true)), data.num_classes)
+    really = describe(
+        true, splits.given, np.arange(len(true)), data.num_classes, replaced=told.replaced
+    )
     if abs(really.rate - told.rate) > 1e-9:
         broken("realised-rate", f"rate {told.rate:.4f} is told; {really.rate:.4f} are wrong")
     if np.shape(told.transition) != really.transition.shape or not np.allclose(

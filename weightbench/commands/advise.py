@@ -90,8 +90,8 @@ def advise(
     from rich.console import Console
 
     from weightbench.advice.advising import advise as advice_on
-    from weightbench.commands.progress import progress_bar
     from weightbench.registry import load_from_file
+    from weightbench.report.progress import progress_bar
 
     console = Console(stderr=True)
     try:

@@ -17,11 +17,8 @@ from weightbench.errors import BadSpec
 from weightbench.registry import SUITES
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from weightbench.evaluation.grid import Grid
     from weightbench.execution import Executor, Limits
-    from weightbench.records.schema import Record
     from weightbench.records.store import Store
 
 
@@ -68,10 +65,11 @@ class Request:
             BadSpec: something that is asked for does not exist.
             StoreError: the store cannot be written.
         """
+        from weightbench.advice.running import usable_device
         from weightbench.evaluation.grid import plan_grid
 
         suite = SUITES.get(self.suite or "quick")
-        device = _usable_device(self.device, here=not self.on_ray)
+        device = usable_device(self.device, here=not self.on_ray)
         tasks, weighters = self.tasks or suite.tasks, self.weighters or suite.weighters
         return plan_grid(tasks, weighters, self.seeds or suite.seeds, device, store)
 
@@ -200,17 +198,6 @@ def refuse_foreign_options(on_ray: bool) -> None:
             raise BadSpec(f"--{name} goes with --executor {'local' if on_ray else 'ray'}")
 
 
-def _usable_device(device: str, here: bool) -> str:
-    """``device``, if trials can use it ``here``; what nodes of a cluster have is theirs to say."""
-    import torch
-
-    if device == "cpu" or (device == "cuda" and (not here or torch.cuda.is_available())):
-        return device
-    if device == "cuda":
-        raise BadSpec("--device cuda: torch finds no CUDA device here; use --device cpu")
-    raise BadSpec(f"--device {device}: expected cpu or cuda")
-
-
 @contextlib.contextmanager
 def _executor(request: Request, grid: Grid) -> Iterator[Executor]:
     """Where trials run; connected to the cluster, if it is one.
@@ -240,45 +227,10 @@ def _run(grid: Grid, store: Store, executor: Executor) -> bool:
     """Run what is missing under a progress bar; whether anything was lost."""
     from rich.console import Console
 
-    from weightbench.commands.progress import progress_bar
+    from weightbench.advice.running import run_shown
 
-    with progress_bar(Console()) as bar:
-        failures = _trials(grid, store, executor, bar)
-        unmeasured = _costs(grid, store, executor, bar)
+    failures, unmeasured = run_shown(grid, store, executor, Console())
     for record in failures:
         name = f"{record.trial.weighter} on {record.trial.task}, seed {record.trial.seed}"
         say(f"{record.status}: {name}: {record.reason}", err=True)
     return bool(failures or unmeasured)
-
-
-def _trials(grid: Grid, store: Store, executor: Executor, bar: Progress) -> list[Record]:
-    """Run them; those that failed."""
-    from weightbench.commands.progress import CellReport
-    from weightbench.evaluation.grid import run_grid
-    from weightbench.report.terminal import print_line
-
-    report, failures = CellReport(grid), []
-    trials = bar.add_task("trials", total=len(grid.missing))
-    for record in run_grid(grid, store, executor):
-        bar.advance(trials)
-        if record.status != "ok":
-            failures.append(record)
-        for line in report.finished(record):
-            print_line(bar.console, line)
-    return failures
-
-
-def _costs(grid: Grid, store: Store, executor: Executor, bar: Progress) -> int:
-    """Measure them; how many could not be."""
-    from weightbench.evaluation.grid import missing_costs, run_probes
-    from weightbench.report.terminal import print_line
-
-    unmeasured = 0
-    probes = missing_costs(grid, store)
-    costs = bar.add_task("costs", total=len(probes))
-    for done in run_probes(probes, store, executor):
-        bar.advance(costs)
-        if isinstance(done, str):
-            unmeasured += 1
-            print_line(bar.console, done)
-    return unmeasured

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -69,14 +72,7 @@ def read_arrays(name: str, folder: Path | None = None) -> tuple[Bytes, NDArray[n
     home = (folder or data_folder()) / name
     shapes = {part: _shape(home / f"{part}.npy") for part in PARTS}
     train, test = shapes["train_images"], shapes["test_images"]
-    if (
-        len(train) != 4
-        or train[1:] != test[1:]
-        or (shapes["train_labels"], shapes["test_labels"]) != (train[:1], test[:1])
-    ):
-        raise DataUnavailable(
-            f"{home} does not hold (N, H, W, C) images with (N,) labels: {shapes}"
-        )
+    _check_shapes(home, shapes)
     images = np.empty((train[0] + test[0], *train[1:]), np.uint8)
     labels = np.empty(len(images), np.uint8)
     whole = {"images": images, "labels": labels}
@@ -109,6 +105,52 @@ def cached_file(name: str, *, folder: Path | None = None) -> bytes:
         ) from error
     _check(path.parent, {path.name: hashlib.sha256(content).hexdigest()})
     return content
+
+
+def cached_arrays(name: str, *keys: str, folder: Path | None = None) -> tuple[NDArray[Any], ...]:
+    """Arrays of the npz file ``name`` of the folder of data sets.
+
+    Args:
+        name: its path in the folder, such as ``cifar10n/labels.npz``.
+        keys: which of its arrays.
+        folder: that folder; None is the one ``WEIGHTBENCH_DATA`` names.
+
+    Raises:
+        DataUnavailable: the file is not there, was altered, or holds no such arrays.
+    """
+    path = (folder or data_folder()) / name
+    try:
+        with np.load(io.BytesIO(cached_file(name, folder=folder))) as file:
+            return tuple(file[key] for key in keys)
+    except KeyError as error:
+        held = ", ".join(file.files)
+        raise DataUnavailable(f"{path} has no array {error.args[0]}; it holds {held}") from error
+    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        raise DataUnavailable(f"{path} is no npz file of arrays: {error}") from error
+
+
+def _check_shapes(home: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """See that the arrays are images and a label for each.
+
+    Raises:
+        DataUnavailable: one is not; the message names its file.
+    """
+    for split in ("train", "test"):
+        images, labels = shapes[f"{split}_images"], shapes[f"{split}_labels"]
+        expected = shapes["train_images"][1:]
+        if len(images) != 4 or images[1:] != expected:
+            wanted = (
+                f"(N, {', '.join(map(str, expected))})" if len(expected) == 3 else "(N, H, W, C)"
+            )
+            raise DataUnavailable(
+                f"{home / f'{split}_images.npy'} does not hold images as expected: its shape is "
+                f"{images}, not {wanted}; grey images have one channel, array[..., None]"
+            )
+        if labels != images[:1]:
+            raise DataUnavailable(
+                f"{home / f'{split}_labels.npy'} does not hold a label for each of the "
+                f"{images[0]} images: its shape is {labels}"
+            )
 
 
 def _shape(path: Path) -> tuple[int, ...]:

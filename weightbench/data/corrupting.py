@@ -26,7 +26,10 @@ def corrupt(
     done = corrupted_labels(corruption, given[index], data, index, rng)
     if data.given is None:
         return done
-    return describe(data.labels[index], done.labels, done.index, data.num_classes)
+    return describe(
+        data.labels[index], done.labels, done.index, data.num_classes,
+        replaced=done.replaced, inputs=done.inputs,
+    )  # fmt: skip
 
 
 def corrupted_labels(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,10 @@ class Corrupted:
         rate: share of the given labels that are wrong: the realised rate, not the nominal one.
         transition: (K, K) float64, row t is the distribution of the given label when the true label
             is t; the row of an absent class is that of the identity.
-        sha256: of ``index`` and ``labels``, hex.
+        sha256: of ``index`` and ``labels``, and of ``replaced`` and ``inputs`` if any, hex.
+        replaced: (m,) int64, which of the n have an input of no class in place of their own: no
+            label of theirs is right. None where there are none.
+        inputs: (m, ...) these inputs, of the data set's shape and type.
     """
 
     index: Labels
@@ -36,6 +39,8 @@ class Corrupted:
     rate: float
     transition: NDArray[np.float64]
     sha256: str
+    replaced: Labels | None = None
+    inputs: NDArray[Any] | None = None
 
 
 class Corruption(Protocol):
@@ -49,15 +54,28 @@ class Corruption(Protocol):
         """Corrupt ``labels``, (n,) int64 in [0, num_classes), drawing only from ``rng``."""
 
 
-def describe(true: Labels, given: Labels, index: Labels, num_classes: int) -> Corrupted:
+def describe(
+    true: Labels,
+    given: Labels,
+    index: Labels,
+    num_classes: int,
+    *,
+    replaced: Labels | None = None,
+    inputs: NDArray[Any] | None = None,
+) -> Corrupted:
     """Put the realised rate, the transition matrix and the checksum beside corrupted labels."""
     counts = np.zeros((num_classes, num_classes))
-    np.add.at(counts, (true[index], given), 1)
+    own = np.ones(len(index), bool)  # whether the input is the example's, and has a true class
+    own[[] if replaced is None else replaced] = False
+    np.add.at(counts, (true[index][own], given[own]), 1)
     totals = counts.sum(1, keepdims=True)
     transition = np.where(totals > 0, counts / np.maximum(totals, 1), np.eye(num_classes))
     digest = hashlib.sha256(index.astype("<i8").tobytes() + given.astype("<i8").tobytes())
-    wrong = float(np.mean(given != true[index])) if len(index) else 0.0
-    return Corrupted(index, given, wrong, transition, digest.hexdigest())
+    for more in (replaced, inputs):
+        if more is not None:
+            digest.update(np.ascontiguousarray(more).data)
+    wrong = float(np.mean((given != true[index]) | ~own)) if len(index) else 0.0
+    return Corrupted(index, given, wrong, transition, digest.hexdigest(), replaced, inputs)
 
 
 def check_share(name: str, value: float) -> None:

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from weightbench.data.augmentation import CropFlip
+from weightbench.data.class_names import as_classes
+from weightbench.data.conversion import as_ids, as_inputs, as_row_ids, same_rows
 from weightbench.errors import BadData
 
 
@@ -19,12 +21,15 @@ from weightbench.errors import BadData
 class DataSet:
     """Inputs and true labels.
 
+    Lists, tensors, DataFrames and arrays of other types become the arrays below where nothing is
+    lost by it.
+
     Attributes:
         name: as it stands in records.
         inputs: (N, H, W, C) uint8 images, which networks see as (n, C, H, W) float32 with the
             channels last in memory; or (N, ...) float32, taken as they are.
         labels: (N,) int64 in [0, num_classes).
-        num_classes: K.
+        num_classes: K; counted where it is left out.
         test: positions of the published test split, each once, or an (N,) bool mask, which becomes
             positions; None where the task draws one.
         standardize: bring every feature to mean 0 and deviation 1 by the statistics of the training
@@ -41,15 +46,18 @@ class DataSet:
             positions do.
         licence: under which the data may be used, for people; it says nothing if empty.
         citation: whose the data are, for people.
+        class_names: what the classes are called, K of them; those of labels that are text, bools or
+            categories, which become ids in the order of their names, or of the categories. Empty
+            where they have none.
 
     Raises:
-        BadData: the arrays do not have that form.
+        BadData: the arrays do not have that form, and cannot be brought into it without a loss.
     """
 
     name: str
     inputs: NDArray[np.uint8] | NDArray[np.float32]
     labels: NDArray[np.int64]
-    num_classes: int
+    num_classes: int = 0
     _: dataclasses.KW_ONLY
     test: NDArray[np.int64] | None = None
     standardize: bool = False
@@ -60,13 +68,16 @@ class DataSet:
     ids: NDArray[np.str_] | NDArray[np.int64] | None = None
     licence: str = ""
     citation: str = ""
+    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the arrays once, where the mistake is still easy to find."""
+        """Convert and check the arrays once, where the mistake is still easy to find."""
+        self._convert()
         if len(self.inputs) != len(self.labels) or self.labels.ndim != 1:
-            raise BadData(
-                f"{self.name}: {self.inputs.shape} inputs do not match {self.labels.shape} labels"
-            )
+            flat = self.labels.ndim == 1
+            mend = "" if flat else "; use labels.ravel(), or .argmax(1) of one-hot rows"
+            shapes = f"{self.inputs.shape} inputs do not match {self.labels.shape} labels"
+            raise BadData(f"{self.name}: {shapes}{mend}")
         if self.inputs.dtype not in (np.uint8, np.float32):
             raise BadData(f"{self.name}: inputs are {self.inputs.dtype}; use uint8 or float32")
         if self.inputs.dtype == np.float32 and not np.isfinite(self.inputs).all():
@@ -93,12 +104,30 @@ class DataSet:
         ):
             raise BadData(f"{self.name}: the test split has rows that are not trusted")
         if self.ids is not None:
-            object.__setattr__(self, "ids", as_ids(self.ids, len(self.labels), self.name))
+            object.__setattr__(self, "ids", as_row_ids(self.name, self.ids, len(self.labels)))
 
     @property
     def truth_known(self) -> bool:
         """Whether the true label of every example is."""
         return self.trusted is None
+
+    def _convert(self) -> None:
+        """Bring the arrays into their form."""
+        same_rows(self.name, self.inputs, labels=self.labels, given=self.given, groups=self.groups)
+        found = as_classes(
+            self.name, self.labels, self.given, self.num_classes, self.class_names
+        )  # fmt: skip
+        made: dict[str, object] = {
+            "inputs": as_inputs(self.name, self.inputs),
+            "labels": found.labels,
+            "given": found.given,
+            "num_classes": found.num_classes,
+            "class_names": found.names,
+        }
+        if self.groups is not None:
+            made["groups"] = as_ids(f"{self.name}: groups", self.groups)
+        for field, value in made.items():
+            object.__setattr__(self, field, value)
 
     @property
     def is_images(self) -> bool:
@@ -155,25 +184,6 @@ def as_positions(chosen: ArrayLike, count: int, what: str) -> NDArray[np.int64]:
         hint = "; a mask must be bool" if len(array) == count else ""
         raise BadData(f"{what} names an example twice{hint}")
     return array.astype(np.int64)
-
-
-def as_ids(ids: ArrayLike, count: int, what: str) -> NDArray[np.str_] | NDArray[np.int64]:
-    """Names of ``count`` examples: (count,) int64, or text of what is not integers.
-
-    Raises:
-        BadData: there are not as many, or two examples have one name.
-    """
-    array = np.asarray(ids)
-    if array.shape != (count,):
-        raise BadData(f"{what}: {array.shape} ids for {count} examples; use one per example")
-    names = array.astype(np.int64 if np.issubdtype(array.dtype, np.integer) else np.str_)
-    unique, counts = np.unique(names, return_counts=True)
-    if len(unique) < count:
-        raise BadData(
-            f"{what}: {int((counts > 1).sum())} ids stand for more than one example; "
-            f"{str(unique[counts > 1][0])!r} is one"
-        )
-    return names
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:

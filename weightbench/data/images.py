@@ -6,7 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from weightbench.data.cache import data_folder, is_cached, may_download, read_arrays, write_arrays
+from weightbench.data.cache import (
+    PARTS,
+    data_folder,
+    is_cached,
+    may_download,
+    read_arrays,
+    write_arrays,
+)
 from weightbench.data.dataset import DataSet
 from weightbench.errors import DataUnavailable
 
@@ -28,8 +35,8 @@ def image_set(
 ) -> DataSet:
     """A published image set with its own test split.
 
-    Arrays already in the folder of data sets are used as they are; else torchvision's ``loader``
-    reads and checks the original files there, or downloads them where that is allowed, and the
+    Arrays already in the folder of data sets are used as they are; else the original files there
+    are checked and read, or torchvision's ``loader`` downloads them where that is allowed, and the
     arrays are kept for the next time.
 
     Args:
@@ -63,8 +70,13 @@ def _convert(loader: str, name: str, root: Path, download: bool) -> None:
         if download:
             raise
         raise DataUnavailable(
-            f"{name} is not in the folder {root}, or not with the checksums torchvision knows; "
-            "allow the download with --download or WEIGHTBENCH_DOWNLOAD=1, or name another folder "
-            "with WEIGHTBENCH_DATA"
+            f"{_incomplete(name, root)}{error}; allow the download with --download or "
+            "WEIGHTBENCH_DOWNLOAD=1, or name another folder with WEIGHTBENCH_DATA"
         ) from error
     write_arrays(name, arrays, root)
+
+
+def _incomplete(name: str, root: Path) -> str:
+    """What is there of the arrays, if it is a part of them."""
+    absent = [f"{part}.npy" for part in PARTS if not (root / name / f"{part}.npy").is_file()]
+    return f"{root / name} lacks {', '.join(absent)}, and " if len(absent) < len(PARTS) else ""

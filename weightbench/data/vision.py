@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from weightbench.data.idx import places, read_published
 from weightbench.errors import DataUnavailable
 
 _ABSENT = (
@@ -55,41 +56,64 @@ def originals(loader: str, root: Path, download: bool) -> dict[str, NDArray[np.u
         (N,) uint8.
 
     Raises:
-        DataUnavailable: the files are not there, or their checksums are not torchvision's.
+        DataUnavailable: files are not there, or not the published ones; the message names them.
     """
     cls = getattr(datasets(), loader)
-    read = _read_idx if hasattr(cls, "resources") else _read
+    read = _read_idx if hasattr(cls, "resources") else _read_pickles
     try:
         return read(cls, root, download)
     except (RuntimeError, OSError, ValueError) as error:
-        raise DataUnavailable(f"{loader} under {root}: {error}") from error
+        raise DataUnavailable(f"{loader} cannot be had: {error}") from error
 
 
-def _read(cls: Any, root: Path, download: bool) -> dict[str, NDArray[np.uint8]]:
+def _read_pickles(cls: Any, root: Path, download: bool) -> dict[str, NDArray[np.uint8]]:
+    """CIFAR, which torchvision checks file by file."""
+    wrong = _wrong_pickles(cls, root)
+    if wrong and not download:
+        raise _refusal(root, (cls.base_folder,), wrong)
     arrays = {}
     for split in ("train", "test"):
-        part = cls(root, train=split == "train", download=download)
-        images, labels = np.asarray(part.data), np.asarray(part.targets)
-        arrays[f"{split}_images"] = images[..., None] if images.ndim == 3 else images
-        arrays[f"{split}_labels"] = labels.astype(np.uint8)
+        part = cls(root, train=split == "train", download=bool(wrong))
+        arrays[f"{split}_images"] = np.asarray(part.data)
+        arrays[f"{split}_labels"] = np.asarray(part.targets).astype(np.uint8)
     return arrays
 
 
+def _wrong_pickles(cls: Any, root: Path) -> list[str]:
+    """A line for each file that is missing or not the published one."""
+    check, home = datasets().utils.check_integrity, root / cls.base_folder
+    meta = (cls.meta["filename"], cls.meta["md5"])
+    wrong = []
+    for name, md5 in (*cls.train_list, *cls.test_list, meta):
+        if not (home / name).is_file():
+            wrong.append(f"{home / name} is missing")
+        elif not check(str(home / name), md5):
+            wrong.append(f"{home / name} is not the published file, by md5 (published: {md5})")
+    if wrong and (root / cls.filename).is_file():
+        wrong.insert(0, f"{root / cls.filename} is there, and has to be unpacked: tar xf")
+    return wrong
+
+
 def _read_idx(cls: Any, root: Path, download: bool) -> dict[str, NDArray[np.uint8]]:
-    """MNIST and its like: torchvision checks the packed files only, so those alone are trusted."""
-    utils, packed = datasets().utils, root / cls.__name__ / "raw"
-    if not _intact(cls, packed) and download:
+    """MNIST and its like."""
+    arrays, wrong = read_published(cls.__name__, cls.resources, root)
+    if wrong and download:
         cls(root, download=True)
-    if not _intact(cls, packed):
-        raise RuntimeError(f"the .gz files in {packed} are missing, or not torchvision's by md5")
-    with tempfile.TemporaryDirectory() as staging:
-        raw = Path(staging, cls.__name__, "raw")
-        raw.mkdir(parents=True)
-        for name, _ in cls.resources:
-            utils.extract_archive(str(packed / name), str(raw))
-        return _read(cls, Path(staging), download=False)
+        arrays, wrong = read_published(cls.__name__, cls.resources, root)
+    if wrong:
+        raise _refusal(root, places(cls.__name__), wrong)
+    return {part: a[..., None] if a.ndim == 3 else a for part, a in arrays.items()}
 
 
-def _intact(cls: Any, packed: Path) -> bool:
-    check = datasets().utils.check_integrity
-    return all(check(str(packed / name), md5) for name, md5 in cls.resources)
+def _refusal(root: Path, looked: Sequence[str], wrong: Sequence[str]) -> ValueError:
+    """What is wrong with the files below ``root``, the first three of them by name."""
+    if not root.is_dir():
+        return ValueError(f"it is not in the folder {root}, which does not exist")
+    if all(line.endswith("is missing") for line in wrong):
+        names = ", ".join(Path(line.split()[0]).name for line in wrong)
+        return ValueError(f"it is not in the folder {root}: no {names} in {', '.join(looked)}")
+    more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+    return ValueError(
+        f"the folder {root} has it not with the checksums torchvision knows: "
+        f"{'; '.join(wrong[:3])}{more}"
+    )

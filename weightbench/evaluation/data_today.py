@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from weightbench.errors import WeightbenchError
 from weightbench.registry import is_file_spec
 from weightbench.training.task import make_task
 
@@ -22,6 +21,6 @@ def data_today(tasks: Iterable[str], files: bool = False) -> dict[str, str]:
         try:
             made.append(make_task(name))  # kept, so that each data set is read once
             found[name] = made[-1].data.sha256
-        except WeightbenchError:
-            continue  # from another installation, or not at hand: nothing is known of it
+        except Exception:
+            continue  # from another installation, not at hand, or failing: nothing is known of it
     return found

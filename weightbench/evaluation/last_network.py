@@ -61,7 +61,7 @@ def _of_margins(run: Trainer) -> Detection | None:
     splits, data = run.splits, run.task.data
     if not data.truth_known:
         return None
-    right = splits.given == data.labels[splits.train]
+    right = splits.given == splits.true_labels(data)
     if right.all() or not right.any():
         return None
     margins = measures.margins(run.outputs("train").cpu().numpy(), splits.given)

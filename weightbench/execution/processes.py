@@ -11,7 +11,9 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing import spawn
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -38,6 +40,34 @@ _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods(
 _PLAIN: Any = multiprocessing.get_context(_METHOD)
 
 
+_starting = threading.Lock()
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Have a process that this thread starts leave the script alone that the user has started.
+
+    It would run it again, to find there what it is sent; jobs need nothing of it, and a script that
+    has no ``if __name__ == "__main__":`` would start processes in turn.
+    """
+    thread = threading.get_ident()
+    with _starting:
+        usual = spawn.get_preparation_data
+
+        def prepared(name: str) -> dict[str, Any]:
+            data: dict[str, Any] = usual(name)
+            if threading.get_ident() == thread:
+                data.pop("init_main_from_name", None)
+                data.pop("init_main_from_path", None)
+            return data
+
+        spawn.get_preparation_data = prepared
+        try:
+            yield
+        finally:
+            spawn.get_preparation_data = usual
+
+
 class _Worker(_PLAIN.Process):  # type: ignore[misc]
     """A worker whose end counts as normal only where it came to the end of its work.
 
@@ -48,6 +78,11 @@ class _Worker(_PLAIN.Process):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._at_end = _PLAIN.RawValue("b", 0)
+
+    @staticmethod
+    def _Popen(worker: _Worker) -> Any:
+        with _without_main():
+            return _PLAIN.Process._Popen(worker)
 
     def run(self) -> None:
         super().run()
@@ -82,7 +117,7 @@ def in_processes(
 
     Args:
         jobs: picklable.
-        work: an importable function that catches what it can.
+        work: a function that catches what it can, of a module other than ``__main__``.
         lost: what to yield for a job whose process was lost.
         workers: processes.
         seconds: wall-clock limit of each job.

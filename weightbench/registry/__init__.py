@@ -7,13 +7,14 @@ whose name is the id and whose value is the module that registers it. A file is 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import importlib
 import importlib.metadata
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -80,6 +81,18 @@ class Registry(Generic[T]):
         if name in self._found:
             raise BadSpec(f"a {self.kind} named {name!r} is registered already")
         self._found[name] = thing
+
+    @contextlib.contextmanager
+    def lent(self, things: Mapping[str, T]) -> Iterator[None]:
+        """Have names mean things in this process alone, for as long as the block lasts."""
+        before = dict(self._found)
+        self._found.update(things)
+        try:
+            yield
+        finally:
+            for name in things.keys() - before.keys():
+                del self._found[name]
+            self._found.update(before)
 
     def names(self) -> list[str]:
         """Every known name, in alphabetical order; imports nothing."""

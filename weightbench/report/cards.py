@@ -11,9 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightbench.data import SPLITS
-from weightbench.errors import DataUnavailable, UnknownName, WeightbenchError
-from weightbench.registry import SUITES, TASKS, WEIGHTERS, WRAPPERS, Suite, is_file_spec
+from weightbench.errors import (
+    BadSpec,
+    DataUnavailable,
+    UnknownName,
+    WeightbenchError,
+    describe_error,
+)
+from weightbench.registry import (
+    SUITES,
+    TASKS,
+    WEIGHTERS,
+    WRAPPERS,
+    Suite,
+    is_file_spec,
+    load_from_file,
+)
 from weightbench.registry.tracks import TRACKS, Track
+from weightbench.scoring.anchors import describe, published_anchors
 from weightbench.spec import Value, defaults_of, parse_spec, suggest
 from weightbench.training.splits import Splits
 from weightbench.training.task import Task, make_task
@@ -58,7 +73,8 @@ def card(text: str) -> Card:
     """The card of whatever ``text`` names.
 
     Raises:
-        BadSpec: nothing has that name.
+        BadSpec: nothing has that name, or it cannot be made.
+        BadData: a task cannot be split as it asks.
     """
     name = parse_spec(text).name
     if name in TASKS.names():
@@ -68,6 +84,8 @@ def card(text: str) -> Card:
     if name in WRAPPERS.names():
         cls, _ = WRAPPERS.get(name)
         return _class_card(f"+{name}", cls, skip=1)
+    if is_file_spec(name) and isinstance(load_from_file(name), Task):
+        return task_card(make_task(text))
     if name in WEIGHTERS.names() or is_file_spec(name):
         return weighter_card(text)
     known = [*TASKS.names(), *WEIGHTERS.names(), *WRAPPERS.names(), *SUITES.names()]
@@ -87,7 +105,12 @@ def cards_of(tasks: Iterable[str], weighters: Iterable[str]) -> dict[str, Card]:
 
 
 def task_card(task: Task) -> Card:
-    """Data, corruption, split sizes as realised at seed 0, model, recipe and parameters."""
+    """Data, corruption, split sizes as realised at seed 0, model, recipe and parameters.
+
+    Raises:
+        BadSpec: its data set or network cannot be made.
+        BadData: the data set is too small for its splits.
+    """
     facts = {
         "corruption": str(task.corruption),
         "hold-out": repr(task.holdout),
@@ -97,13 +120,17 @@ def task_card(task: Task) -> Card:
         ),
         "parameters": _params(task.parameters()),
     }
+    transition = None
     try:
         splits = task.split(0)
-    except DataUnavailable:
-        realised, transition = {"data": "not at hand; docs/data.md says how to get it"}, None
-    else:
         realised = _realised(task, splits)
         transition = splits.corrupted.transition if task.data.truth_known else None
+    except DataUnavailable as error:
+        realised = {"data": f"not at hand; docs/data.md says how to get it: {error}"}
+    except WeightbenchError:
+        raise
+    except Exception as error:
+        raise BadSpec(f"{task.name} cannot be made: {describe_error(error)}") from error
     return Card(task.name, task.about, realised | facts, task.parameters(), transition)
 
 
@@ -124,9 +151,21 @@ def _realised(task: Task, splits: Splits) -> dict[str, str]:
         "model": f"{getattr(task.model, '__name__', 'model')}, {count:,} parameters",
         "checksums": f"data {data.sha256[:16]}, labels of seed 0 {splits.corrupted.sha256[:16]}",
         "tracks": ", ".join(f"{letter} ({TRACKS[letter]})" for letter in _tracks(task)),
+        **_anchors(task),
     }
     said = {"licence": data.licence, "citation": data.citation}
     return facts | {label: text for label, text in said.items() if text}
+
+
+def _anchors(task: Task) -> dict[str, str]:
+    """Whether it tells methods apart, where the published anchors are of this very task."""
+    anchor = published_anchors().get(task.name)
+    if anchor is None or anchor.fingerprint != task.fingerprint:
+        return {}
+    counts = "" if anchor.is_informative else f"; counts for no skill: {describe(anchor)}"
+    clean = "" if anchor.clean is None else f", clean-only {anchor.clean:.3f}"
+    means = f"uniform {anchor.lower:.3f}, oracle {anchor.upper:.3f}{clean}"
+    return {"anchors": f"{means} in {anchor.metric}, over {anchor.seeds} seeds{counts}"}
 
 
 def _shares(task: Task, splits: Splits) -> dict[str, str]:

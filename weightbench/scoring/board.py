@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from weightbench._version import ENGINE
 from weightbench.records.schema import Cost, Record
 from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
 from weightbench.registry.metrics import METRICS
@@ -109,6 +110,7 @@ def _warnings(
             for task in tasks
             if skill or all(task != other for other, _ in by_name)
         ),
+        _about_engine(by_name),
         _about_seeds(by_name, anchors),
         _about_gaps(by_name, anchors),
         _about_failures(by_name),
@@ -145,6 +147,17 @@ def _about_metrics(by_name: Samples, metric: str | None) -> list[str]:
         for task, name in own.items()
         if name != "accuracy"
     ]
+
+
+def _about_engine(by_name: Samples) -> str | None:
+    """Which tasks were trained before numbers moved last."""
+    older: dict[str, int] = {}
+    for (task, _), sample in by_name.items():
+        older.update((task, r.trial.engine) for r in sample.records if r.trial.engine < ENGINE)
+    if not older:
+        return None
+    made = f"engine {'/'.join(map(str, sorted(set(older.values()))))}; today's is {ENGINE}"
+    return f"{', '.join(sorted(older))}: as an earlier version of weightbench made it ({made})"
 
 
 def _about_seeds(by_name: Samples, anchors: Mapping[str, Anchor]) -> str | None:

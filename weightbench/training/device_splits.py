@@ -31,7 +31,7 @@ class DeviceSplits:
     @classmethod
     def of(cls, task: Task, splits: Splits, device: torch.device) -> DeviceSplits:
         """The splits of ``task``, copied to ``device``."""
-        data, true = task.data, task.data.labels
+        data, true = splits.seen(task.data), task.data.labels
         train = Pool.from_dataset(data, splits.train, splits.given, device, task.augmentation)
 
         def clean(
@@ -48,7 +48,7 @@ class DeviceSplits:
             select=clean(splits.select, true[splits.select]),
             test=clean(splits.test, true[splits.test]),
             true_labels=(
-                torch.from_numpy(true[splits.train]).to(device) if data.truth_known else None
+                torch.from_numpy(splits.true_labels(data)).to(device) if data.truth_known else None
             ),
         )
 

@@ -69,6 +69,21 @@ class Setting:
         """Where the data lies."""
         return self.on_device.train.labels.device
 
+    @property
+    def true_labels(self) -> Tensor:
+        """Of what is trained on.
+
+        Raises:
+            HiddenData: nobody knows them.
+        """
+        true = self.on_device.true_labels
+        if true is None:
+            raise HiddenData(
+                f"nobody knows the true labels of {self.task.data.name}: leave out weighters that "
+                "are declared privileged"
+            )
+        return true
+
     def visible(self, on: str) -> Pool:
         """The split a weighter asked for by name.
 

@@ -13,6 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from weightbench.data import SPLITS
 from weightbench.data.corruption import Corrupted, check_share
+from weightbench.data.dataset import DataSet
 from weightbench.errors import BadData, SharedExamples
 
 Index = NDArray[np.int64]
@@ -22,16 +23,20 @@ Index = NDArray[np.int64]
 class HoldoutPerClass:
     """A clean hold-out of ``clean`` examples of every class.
 
-    It is clean unless ``holdout_noise``, a share, of its labels become any other label.
+    It is clean unless ``holdout_noise``, a share, of its labels become any other label,
+    and of the test's mix unless ``holdout_shift``, a share, is drawn from one side of the data: see
+    :func:`weightbench.training.shift.shifted`.
     """
 
     clean: int = 10
     _: dataclasses.KW_ONLY
     holdout_noise: float = 0.0
+    holdout_shift: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse parameters that mean nothing."""
         check_share("holdout_noise", self.holdout_noise)
+        check_share("holdout_shift", self.holdout_shift)
 
     def draw(self, labels: Index, pool: Index, rng: np.random.Generator) -> Index:
         """Positions of the hold-out among ``pool``, which comes in random order."""
@@ -42,17 +47,20 @@ class HoldoutPerClass:
 class HoldoutPerGroup:
     """A clean hold-out of ``clean`` examples of every class in every group.
 
-    It is clean unless ``holdout_noise``, a share, of its labels become any other label. A group is
-    left out where it does not have a class.
+    It is clean unless ``holdout_noise``, a share, of its labels become any other label,
+    and of the test's mix unless ``holdout_shift``, a share, is drawn from one side of the data: see
+    :func:`weightbench.training.shift.shifted`. A group is left out where it does not have a class.
     """
 
     clean: int = 10
     _: dataclasses.KW_ONLY
     holdout_noise: float = 0.0
+    holdout_shift: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse parameters that mean nothing."""
         check_share("holdout_noise", self.holdout_noise)
+        check_share("holdout_shift", self.holdout_shift)
 
     def draw(self, labels: Index, pool: Index, rng: np.random.Generator, *, groups: Index) -> Index:
         """Positions of the hold-out among ``pool``, which comes in random order."""
@@ -64,16 +72,20 @@ class HoldoutPerGroup:
 class HoldoutTotal:
     """A clean hold-out of ``clean`` examples in all, stratified by class.
 
-    It is clean unless ``holdout_noise``, a share, of its labels become any other label.
+    It is clean unless ``holdout_noise``, a share, of its labels become any other label,
+    and of the test's mix unless ``holdout_shift``, a share, is drawn from one side of the data: see
+    :func:`weightbench.training.shift.shifted`.
     """
 
     clean: int = 1000
     _: dataclasses.KW_ONLY
     holdout_noise: float = 0.0
+    holdout_shift: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse parameters that mean nothing."""
         check_share("holdout_noise", self.holdout_noise)
+        check_share("holdout_shift", self.holdout_shift)
 
     def draw(self, labels: Index, pool: Index, rng: np.random.Generator) -> Index:
         """Positions of the hold-out among ``pool``."""
@@ -139,6 +151,27 @@ class Splits:
                 raise SharedExamples(
                     f"{one} and {other} share {len(shared)} examples; position {shared[0]} is one"
                 )
+
+    def seen(self, data: DataSet) -> DataSet:
+        """``data`` with the inputs that training sees, where the corruption replaced some."""
+        replaced = self.corrupted.replaced
+        if replaced is None:
+            return data
+        inputs = data.inputs.copy()
+        inputs[self.train[replaced]] = self.corrupted.inputs
+        return dataclasses.replace(data, inputs=inputs)
+
+    def true_labels(self, data: DataSet) -> Index:
+        """(n,) int64 of the training examples; -1 where the input is of no class."""
+        true = data.labels[self.train]
+        if self.corrupted.replaced is not None:
+            true[self.corrupted.replaced] = -1
+        return true
+
+    @property
+    def drawn_inputs(self) -> list[str]:
+        """The checksum of a corruption that replaced inputs; nothing where it did not."""
+        return [] if self.corrupted.replaced is None else [self.corrupted.sha256]
 
     @functools.cached_property
     def sha256(self) -> str:

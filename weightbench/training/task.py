@@ -25,6 +25,7 @@ from weightbench.spec import Spec, Value, checked_params, differing, parse_spec,
 from weightbench.streams import numpy_stream, stream_seed
 from weightbench.training.random_streams import seeded_globals
 from weightbench.training.recipe import Recipe
+from weightbench.training.shift import shifted
 from weightbench.training.signature import signature
 from weightbench.training.splits import (
     HoldoutPerClass,
@@ -120,7 +121,7 @@ class Task:
             {name: getattr(self, name) for name in (*_DECLARED, *scored)},
             signature(self.model, data),
             [data.sha256, data.num_classes, data.standardize, data.span],
-            [splits.sha256, splits.given],
+            [splits.sha256, splits.given, *splits.drawn_inputs],
         )
 
     @property
@@ -153,6 +154,8 @@ class Task:
         draw: Callable[..., Index] = self.holdout.draw
         drawn = draw(data.labels, right, rng, **asked_for(draw, data, slice(None)))
         holdout = as_positions(drawn, len(everything), f"{self.name}: the hold-out")
+        if shift := getattr(self.holdout, "holdout_shift", 0.0):
+            holdout = shifted(data, holdout, right, shift)
         rest = np.setdiff1d(everything, np.concatenate([test, select, holdout]))
         if self.train is not None and self.train != len(rest):
             rest = np.sort(stratified(data.labels, rest, self.train, rng))
@@ -209,7 +212,8 @@ class Task:
 
 def _fields(part: object) -> list[str]:
     """The parameters of a part of a task; any callable may be one, and then it has none."""
-    return [f.name for f in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else []
+    fields = dataclasses.fields(part) if dataclasses.is_dataclass(part) else ()
+    return [field.name for field in fields if not callable(getattr(part, field.name))]
 
 
 @overload
