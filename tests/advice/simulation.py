@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,10 +132,11 @@ def one(
         )
         names = list(found.fitted.files)
         plan = [dataclasses.replace(found.plan, weighter=name) for name in names]
+        work = functools.partial(trainings.train, network=default_network)
         limits = Limits(workers, 3600.0, share_of_memory(max(workers, 1)))
         accuracy = {
             training.weighter: _accuracy(result, found.data.encoding, fresh, fresh_true)
-            for training, result in Local(limits).run(plan, _trained, trainings.lost)
+            for training, result in Local(limits).run(plan, work, trainings.lost)
         }
     plain = accuracy["uniform"]
     said = found.verdict
@@ -143,10 +145,6 @@ def one(
         bias, said.answer, said.method, accuracy[said.method] - plain,
         max(accuracy.values()) - plain, low, high,
     )  # fmt: skip
-
-
-def _trained(training: trainings.Training) -> Path | trainings.Failed:
-    return trainings.train(training, default_network)
 
 
 def _accuracy(result: object, encoding: Encoding, inputs: Array, labels: Labels) -> float:
