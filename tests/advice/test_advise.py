@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 import weightbench as wb
 from tests.advice.made import Made, made, written
+from tests.shell import start, weightbench
 from weightbench.advice.saving import load_model
 from weightbench.cli import main
 from weightbench.errors import BadData
@@ -197,3 +200,28 @@ def test_names_in_a_table_steer_nothing(tmp_path: Path) -> None:
     assert "<b>" not in page
     assert "\x1b" not in page
     assert all(i.startswith("'=") for i in pd.read_csv(tmp_path / "out" / "suspects.csv")["id"])
+
+
+def test_stopped_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Ctrl-C after the first finished training; the same command then trains the others."""
+    data, checked = written(tmp_path, made())
+    command = [
+        "advise", str(data), "--id", "id", "--trusted", str(checked), "--weighter", "gce",
+        "--out", str(tmp_path / "out"), "--workers", "1",
+    ]  # fmt: skip
+    trainings = tmp_path / "out" / "work" / "trainings"
+    with start(*command) as process:
+        deadline = time.monotonic() + 120
+        while not list(trainings.glob("*.npz")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "the same command goes on" in said
+    kept = {path: path.stat().st_mtime_ns for path in trainings.glob("*.npz")}
+    assert 0 < len(kept) < 10
+    again = weightbench(*command)
+    assert again.returncode == 0, again.stderr
+    assert all(path.stat().st_mtime_ns == then for path, then in kept.items())
+    assert len(list(trainings.glob("*.npz"))) == 10
