@@ -32,6 +32,7 @@ def _gains(advice: Advice) -> Figure:
         axes.plot([100 * row["low"], 100 * row["high"]], [place, place], color=color, lw=2)
         axes.plot(100 * row["gain"], place, "o", color=color)
     axes.axvline(0, color="black", lw=0.8)
+    axes.set_ylim(-0.6, max(len(table), 1) - 0.4)
     axes.set_yticks(range(len(table)), [caption(str(name), 32) for name in table.index])
     axes.set_xlabel("points more than plain training gets right (95 %, all together)")
     return figure
