@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from weightbench._version import __version__
 
 _HOMES = {
+    "advice.advising": ("advise",),
+    "advice.answer": ("Advice",),
     "advice.classifier": ("WeightedClassifier",),
     "advice.evaluation": ("evaluate",),
     "advice.results": ("load_records",),
@@ -66,6 +68,7 @@ _FORMER = {
 _HOME_OF = {name: room for room, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Advice",
     "Aligned",
     "BackgroundFlip",
     "Batch",
@@ -97,6 +100,7 @@ __all__ = [
     "Weighter",
     "Wrapper",
     "__version__",
+    "advise",
     "align",
     "alignment_way",
     "cached_arrays",
@@ -122,6 +126,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from weightbench import errors
+    from weightbench.advice.advising import advise
+    from weightbench.advice.answer import Advice
     from weightbench.advice.classifier import WeightedClassifier
     from weightbench.advice.evaluation import evaluate
     from weightbench.advice.results import load_records

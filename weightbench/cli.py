@@ -14,6 +14,7 @@ import click
 
 from weightbench._version import __version__
 from weightbench.commands import (
+    advise,
     anchors,
     check,
     compare,
@@ -25,6 +26,7 @@ from weightbench.commands import (
     new,
     plot,
     submit,
+    suspects,
     verify,
 )
 from weightbench.commands.output import INTERRUPTED, say
@@ -132,6 +134,7 @@ def main() -> None:
 
 
 for command in (
+    advise.advise,
     anchors.anchors,
     check.check,
     compare.compare,
@@ -144,6 +147,7 @@ for command in (
     new.new,
     plot.plot,
     submit.submit,
+    suspects.suspects,
     verify.verify,
 ):
     main.add_command(command)

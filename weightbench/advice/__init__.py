@@ -1,1 +1,1 @@
-"""For people with data of their own: the suite from Python, no shell needed."""
+"""For data of your own: is weighting worth it, which labels are wrong; the suite from Python."""
