@@ -112,7 +112,8 @@ def test_published_records_are_of_this_engine() -> None:
     """ENGINE is raised together with the records; those that take hours say whose they are."""
     costs, damaged = Store(FOLDER).costs()
     assert not damaged
-    older = {made.trial.task for made in (*published(), *costs) if made.trial.engine != ENGINE}
+    trials = [*(record.trial for record in published()), *(cost.trial for cost in costs)]
+    older = {trial.task for trial in trials if trial.engine != ENGINE}
     assert all(task.startswith("mnist") for task in older)
     if older:
         assert "as an earlier version of weightbench made it" in (FOLDER / "README.md").read_text()
