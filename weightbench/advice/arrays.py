@@ -41,7 +41,7 @@ def read_npz(
     except FileNotFoundError:
         raise BadData(f"there is no {path}") from None
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, AttributeError) as error:
-        if "pickle" in str(error).lower() and found is not None and zipfile.is_zipfile(path):
+        if "pickle" in str(error).lower() and zipfile.is_zipfile(path):
             raise BadData(
                 f"{path.name} holds objects, which are not unpickled; save numbers and texts only"
             ) from error
