@@ -9,8 +9,8 @@ wb.register_suite(
     tasks=(
         "digits-uniform-flip-v0",
         "digits-background-flip-v0",
-        "digits-long-tail-v0",
-        "digits-class-flip-v0",
+        "digits-pair-flip-v0",
+        "digits-noisy-tail-v0",
     ),
     weighters=("uniform", "random", "proportion", "resample", "clean-only", "l2rw", "oracle"),
     seeds=6,
@@ -80,8 +80,8 @@ wb.register_suite(
     tasks=(
         "digits-uniform-flip-v0",
         "digits-background-flip-v0",
-        "digits-long-tail-v0",
-        "digits-class-flip-v0",
+        "digits-pair-flip-v0",
+        "digits-noisy-tail-v0",
     ),
     weighters=_RIVALS,
     seeds=8,
