@@ -3,20 +3,76 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
 from weightbench.records.schema import Record
 from weightbench.registry.tracks import Track
 from weightbench.scoring.anchors import Anchor
 
+LEVEL = 0.05  # of every test, and what an interval leaves out
+
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """A mean and its 95 % bootstrap interval."""
+    """A mean and its 95 % t interval over seeds; of a single seed it has no ends (-inf, inf)."""
 
     mean: float
     low: float
     high: float
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there were seeds enough for an interval: two on every task."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether zero lies outside."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Duel:
+    """Two ranked weighters over all tasks that give skill, paired by seed.
+
+    Attributes:
+        one: a weighter.
+        other: another.
+        difference: in skill, first less second.
+        p: two-sided, of the t test that the interval belongs to.
+        holm: after Holm's correction over all pairs of the board.
+    """
+
+    one: str
+    other: str
+    difference: Interval
+    p: float
+    holm: float
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the two are told apart, all pairs of the board considered."""
+        return self.holm < LEVEL
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """A sentence that follows from paired comparisons of a board.
+
+    Attributes:
+        kind: ``best``, ``best-without-clean``, ``free``, ``level`` or ``harm``.
+        title: the answer in a few words, such as ``Best: l2rw-auto, skill 0.71``.
+        text: the sentence, with intervals.
+        weighters: rows that it is about, the first one foremost.
+        tasks: that it is about; empty where it is about all.
+    """
+
+    kind: str
+    title: str
+    text: str
+    weighters: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +81,8 @@ class Cell:
 
     ``skill`` is None where the task has no anchors. ``score`` is in ``metric``, which skill is told
     in; ``metrics`` are all others that its records have, ``by_class`` means of each class.
+    ``gain`` is how much better than plain training it is at the same seeds, in ``metric``: above 0
+    is better, also where less of the metric is. None where it is plain training or that was not run.
     """
 
     accuracy: Interval
@@ -35,6 +93,7 @@ class Cell:
     metric: str = "accuracy"
     metrics: Mapping[str, Interval] = dataclasses.field(default_factory=dict)
     by_class: Mapping[str, list[float | None]] = dataclasses.field(default_factory=dict)
+    gain: Interval | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +155,9 @@ class Board:
     ``records`` are those that the numbers were made from, by task, weighter and seed; ``badges``
     say how far submitted rows were verified, by weighter. ``title`` and ``about`` are the suite's,
     where the board is one's. ``metrics`` say what the cells of a task are in,
-    where that is not accuracy.
+    where that is not accuracy. ``duels`` are all pairs of ranked rows; ``leaders`` of a task are
+    its best weighter that is not privileged, and then those that cannot be told from it there;
+    ``findings`` are what a reader is told first.
     """
 
     tasks: tuple[str, ...]
@@ -108,6 +169,9 @@ class Board:
     title: str = ""
     about: str = ""
     metrics: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    duels: tuple[Duel, ...] = ()
+    leaders: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
     def covered(self, row: Row) -> int:
         """On how many of the tasks that give skill a row has results."""
