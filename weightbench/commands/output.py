@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -30,12 +31,12 @@ def say_left_out(damaged: Iterable[object]) -> None:
 
 
 def wide_console() -> Console:
-    """Where tables are printed: as wide as the terminal, and wide where there is none."""
+    """Where tables are printed: as wide as the terminal or COLUMNS says, wide without either."""
     from rich.console import Console
 
     console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, _PIPE)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPE
     return console
 
 

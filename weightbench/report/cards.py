@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from weightbench.registry import (
     load_from_file,
 )
 from weightbench.registry.tracks import TRACKS, Track
+from weightbench.report.prose import Line, lines_of
 from weightbench.scoring.anchors import describe, published_anchors
 from weightbench.spec import Value, defaults_of, parse_spec, suggest
 from weightbench.training.splits import Splits
@@ -48,11 +49,20 @@ class Card:
     transition: NDArray[np.float64] | None = None
 
     def __str__(self) -> str:
+        return "\n".join(line.lead + line.text for line in self.lines())
+
+    def lines(self) -> Iterator[Line]:
+        """What a terminal shows of it, however wide that is."""
+        yield Line("", self.name)
         width = max(map(len, self.facts), default=0) + 2
-        about = ["  " + line if line else "" for line in self.about.splitlines()]
-        facts = [f"  {label:{width}}{fact}" for label, fact in self.facts.items()]
-        table = [] if self.transition is None else _table(self.transition)
-        return "\n".join([self.name, *about, *[""] * (len(about) > 1), *facts, *table])
+        about = list(lines_of(self.about, indent=2))
+        yield from about
+        if len(about) > 1:
+            yield Line("", "")
+        for label, fact in self.facts.items():
+            yield Line(f"  {label:{width}}", fact)
+        for row in [] if self.transition is None else _table(self.transition):
+            yield Line(row, "")
 
 
 def _table(transition: NDArray[np.float64]) -> list[str]:

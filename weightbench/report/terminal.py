@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from weightbench.report.cells import (
+    UNKNOWN,
     badge_head,
     badge_texts,
     cost_heads,
@@ -102,11 +103,13 @@ def _tables(board: Board, width: int) -> list[list[Column]]:
     if full_width([*whole, *scores, *costs]) <= width:
         return [[*whole, *scores, *costs]]
     tables, name = [whole], whole[1]
-    for column in (*costs, *scores):
-        if least_width([*tables[-1], column]) <= width:
-            tables[-1].append(column)
-        else:
-            tables.append([name, column])
+    for part in (costs, scores):
+        for i, column in enumerate(part):
+            fits = least_width([*tables[-1], column]) <= width
+            if fits and not (i == 0 and part is scores):  # scores stand together
+                tables[-1].append(column)
+            else:
+                tables.append([name, column])
     return tables
 
 
@@ -123,8 +126,16 @@ def _whole(board: Board) -> list[Column]:
         _column(board, "weighter", [row.weighter for row in rows], bold, left=True, folds=True),
         _column(board, "track", [track_text(row) for row in rows], left=True),
         *badges,
-        _column(board, "skill [95 %]", [skill_text(row, board) for row in rows], bold, left=True),
+        _column(
+            board, "skill [95 %]", _aligned([skill_text(r, board) for r in rows]), bold, left=True
+        ),
     ]
+
+
+def _aligned(texts: Sequence[str]) -> list[str]:
+    """With a blank where others have a minus, so that points stand in one column."""
+    signed = any(text.startswith("-") and text != UNKNOWN for text in texts)
+    return [" " * (signed and not text.startswith("-")) + text for text in texts]
 
 
 def _scores(board: Board) -> list[Column]:

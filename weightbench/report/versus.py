@@ -31,7 +31,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         print_grid(console, _columns(found, numbers, [difference.sign for difference in found]))
         console.print()
         for number, name, difference in zip(numbers, names, found, strict=True):
-            lead = f"{number:{max(map(len, numbers))}}  {difference.sign}  "
+            lead = f"{number:{max(map(len, numbers))}}  "
             print_line(console, f"{name}: {_verdict(difference)}", lead)
     for note in comparison.notes:
         print_line(console, note, "note: ")
