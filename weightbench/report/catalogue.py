@@ -57,13 +57,13 @@ def print_catalogue(kind: str, console: Console) -> None:
 
 _TRACKS = "; ".join(f"{track} {words}" for track, words in TRACKS.items())
 _BELOW_TASKS = (
-    "data: what has no mark comes along. Of the others, `weightbench evaluate --download` fetches "
-    "what can be fetched; docs/data.md says how to get the rest.",
+    "data: where nothing is said they come along. weightbench evaluate --download fetches others; "
+    "docs/data.md says what it cannot fetch, and how to get that.",
     "weightbench show TASK says more, and what can stand in brackets: TASK[noise=0.2]",
 )
 _BELOW_WEIGHTERS = (
     f"track: given {_TRACKS}",
-    "Wrappers go around any of them, as suffixes such as uniform+es+ft: weightbench list wrappers",
+    "Wrappers go around them, as suffixes such as uniform+es+ft: weightbench list wrappers",
     "weightbench show WEIGHTER says more; path/to/file.py:Class is a weighter, too.",
 )
 _BELOW_WRAPPERS = (
@@ -103,7 +103,7 @@ def _tasks() -> Iterator[_Entry]:
             yield _Entry(name, "", f"({error})")
             continue
         need = need_of(task.dataset, task.corruption)
-        yield _Entry(name, ("at hand" if need.there else "needed") * need.files, task.about)
+        yield _Entry(name, ("at hand" if need.there else "download") * need.files, task.about)
 
 
 def _suites() -> Iterator[_Entry]:

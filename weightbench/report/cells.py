@@ -14,8 +14,8 @@ PLACES = (
     "paired t tests over seeds, Holm over all pairs"
 )
 SKILL = (
-    f"skill: 0 is {LOWER_ANCHOR}, plain training; 1 is what {UPPER_ANCHOR} has, a reference with "
-    "no place; more can be had"
+    f"skill: 0 is {LOWER_ANCHOR}, plain training; 1 is {UPPER_ANCHOR}, a reference without a place; "
+    "more is possible"
 )
 COSTS = f"time, FLOP, mem: of a whole training, over {LOWER_ANCHOR}'s"
 BEST, WORSE, FAILED = "^", "-", "*"  # beside a score
