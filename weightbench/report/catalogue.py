@@ -50,7 +50,7 @@ def print_catalogue(kind: str, console: Console) -> None:
         for entry in found:
             print_line(console, f"{entry.name}{f'  ({entry.mark})' if entry.mark else ''}")
             print_line(console, entry.sentence, "    ")
-    console.print()
+    print_line(console, "")
     for line in below:
         print_line(console, line, hang="  ")
 
