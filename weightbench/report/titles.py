@@ -26,11 +26,12 @@ _PARAMETERS = {
 
 
 @functools.lru_cache(maxsize=4096)
-def task_title(name: str) -> tuple[str, str]:
+def task_title(name: str, without: str | None = None) -> tuple[str, str]:
     """What is wrong in a task, and its detail: ("Background flips", "digits, 40 % to one class").
 
     Args:
         name: the task's id with parameters, as records have it.
+        without: a parameter that is not spoken of, for it moves over several tasks.
 
     Returns:
         The heading, and what tells tasks of one heading apart: the data and the parameters as they
@@ -40,10 +41,12 @@ def task_title(name: str) -> tuple[str, str]:
     task = _installed(name)
     if task is None or not task.title[0]:
         return without_path(name) or name, ""
-    heading, detail = (worded(text, task.parameters()) for text in task.title)
-    others = [p for p in changed(task.name) if p not in mentioned(*task.title)]
-    words = [worded(_PARAMETERS.get(p, f"{p} {{{p}}}"), task.parameters()) for p in others]
-    return heading, ", ".join(filter(None, [detail, *words]))
+    heading, detail = task.title
+    parts = detail.split(", ")
+    others = [p for p in changed(task.name) if p not in mentioned(heading, detail)]
+    parts += [_PARAMETERS.get(p, f"{p} {{{p}}}") for p in others]
+    said = [worded(part, task.parameters()) for part in parts if without not in mentioned(part)]
+    return worded(heading, task.parameters()), ", ".join(filter(None, said))
 
 
 def suite_title(name: str) -> str:
