@@ -109,6 +109,7 @@ def _about_pairs(rows: Sequence[Row], fought: Sequence[Duel]) -> str | None:
     ]
     if not apart:
         return None
+    several = len(apart) > 1
     furthest = max(apart, key=lambda duel: abs(duel.difference.mean))
     pairs = f"{len(apart)} pairs, each of which would be" if several else "a pair that would be"
     return (
