@@ -57,7 +57,7 @@ def look_of(weighter: str) -> Look:
     if name == LOWER_ANCHOR:
         return Look(_GREY, "#8f99a3", "5 3", "o")
     if name == UPPER_ANCHOR:
-        return Look("#16202b", "#e4e9ee", "2.5 2", "*")
+        return Look("#16202b", "#e4e9ee", "2.5 2", "h")
     if re.match(rf"{re.escape(SUBJECT)}(?![a-z0-9])", name):
         return Look(_BLUE, "#4a9fe0", "", "o" if "+" not in name else marker)
     colour = _COLOURS[digest[0] % len(_COLOURS)]

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from weightbench.report.figures.tables import Source
-
     from weightbench.report.figures.canvas import Paper
+    from weightbench.report.figures.tables import Source
 
     Parts = tuple[Callable[[Source], pd.DataFrame], Callable[[pd.DataFrame, Paper], Figure]]
 

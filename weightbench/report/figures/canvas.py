@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -49,6 +50,11 @@ class Paper:
     def faint(self) -> str:
         """Grids."""
         return "#2a343f" if self.dark else "#e3e7eb"
+
+    @property
+    def grey(self) -> str:
+        """Lines of those who are there and not named."""
+        return "#46525e" if self.dark else "#c3cad1"
 
     @property
     def wrong(self) -> str:
@@ -130,16 +136,39 @@ def title(axes: Axes, task: str, paper: Paper, without: str | None = None) -> No
     two_lines(axes, heading, detail, paper)
 
 
-def two_lines(axes: Axes, heading: str, detail: str, paper: Paper) -> None:
-    """A heading above a panel, and a softer line under it."""
-    for text, above, size, colour, weight in (
-        (heading, 16.0 if detail else 5.0, NORMAL, paper.ink, "bold"),
-        (detail, 5.0, SMALL, paper.soft, "normal"),
-    ):
+def two_lines(
+    axes: Axes, heading: str, detail: str, paper: Paper, wrapped: int = 44, top: float | None = None
+) -> None:
+    """A heading above a panel and a softer line under it.
+
+    Args:
+        axes: the panel.
+        heading: what is wrong.
+        detail: with what data.
+        paper: what is drawn on.
+        wrapped: letters that fit a line; a detail is broken where it has commas, if that does.
+        top: inches above the panel where the heading begins; where not given, both end there.
+    """
+    parts = caption(detail).split(", ")
+    whole = ", ".join(
+        p.replace(" ", "\N{NO-BREAK SPACE}") if len(p) < wrapped else p for p in parts
+    )
+    texts = [
+        ("\n".join(textwrap.wrap(text, wrapped)), size, colour, weight)
+        for text, size, colour, weight in (
+            (caption(heading), NORMAL - 0.5, paper.ink, "bold"),
+            (whole, SMALL, paper.soft, "normal"),
+        )
+        if text
+    ]
+    heights = [(text.count("\n") + 1) * size * _BETWEEN for text, size, _, _ in texts]
+    above = 4.0 + sum(heights) if top is None else top * _INCH
+    for (text, size, colour, weight), height in zip(texts, heights, strict=True):
         axes.annotate(
-            caption(text, 44), (0, 1), (0, above), "axes fraction", textcoords="offset points",
-            fontsize=size, color=colour, weight=weight, annotation_clip=False,
+            text, (0, 1), (0, above), "axes fraction", textcoords="offset points", va="top",
+            fontsize=size, color=colour, weight=weight, annotation_clip=False, linespacing=1.15,
         )  # fmt: skip
+        above -= height
 
 
 def say_below(figure: Figure, text: str, paper: Paper) -> None:
@@ -157,7 +186,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, str]], paper: Paper) -> N
         paper: what is drawn on.
     """
     order = sorted(ends)
-    height = axes.get_position().height * axes.figure.get_size_inches()[1] * _INCH
+    height = axes.bbox.height / axes.figure.dpi * _INCH
     scale, (low, high) = axes.yaxis.get_transform(), axes.get_ylim()
     bottom, top = scale.transform([low, high])
     wanted = [float((scale.transform([y])[0] - bottom) / (top - bottom)) for y, _ in order]

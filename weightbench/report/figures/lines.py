@@ -26,6 +26,7 @@ COLUMNS = 4  # panels beside each other
 MOST = 8  # lines in colour, where nobody was asked for by name
 _SWEEP = Sizes(4.6, 3.1, left=0.62, right=1.5, below=0.72)
 _CURVES = Sizes(2.3, 1.75, left=0.5, right=1.2, below=0.6)
+_LARGE = Sizes(4.2, 2.6, left=0.55, right=1.3, below=0.65)
 _LEAST_ERROR = 1e-4  # below it a bar on a logarithmic axis has no end
 _SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -41,9 +42,10 @@ def error_against(parameter: str, label: str) -> Draw:
         )
         figure, grid = _sweep(made, parameter, "odds", "error", paper)
         for axes in grid:
+            _log_limits(axes, made["error"])
             axes.set_xscale("log")
             axes.set_yscale("log")
-            _log_limits(axes, made["error"])
+            _round_shares(axes)
             values = sorted(odds.unique())
             axes.set_xticks(values, [f"{value:.3g}:1" for value in values])
             axes.set_xticks([], minor=True)
@@ -58,7 +60,10 @@ def accuracy_against(parameter: str, label: str, log: bool = False) -> Draw:
 
     def draw(table: pd.DataFrame, paper: Paper) -> Figure:
         figure, grid = _sweep(table, parameter, parameter, "accuracy", paper)
+        ends = table[["accuracy", "low", "high"]].to_numpy()
+        ends = ends[np.isfinite(ends)]
         for axes in grid:
+            axes.set_ylim(ends.min() - 0.02, min(ends.max() + 0.02, 1.0))
             axes.set_xscale("log" if log else "linear")
             values = sorted(table[parameter].unique())
             axes.set_xticks(values, [f"{value:.3g}" for value in values])
@@ -144,7 +149,8 @@ def _over_steps(
         for i, tasks in enumerate(with_any)
         for part in (tasks[at : at + COLUMNS] for at in range(0, len(tasks), COLUMNS))
     ]
-    figure, grid = panels([len(part) for _, part in rows], _CURVES, paper)
+    sizes = _LARGE if sum(len(part) for _, part in rows) <= 2 else _CURVES
+    figure, grid = panels([len(part) for _, part in rows], sizes, paper)
     named = _named(table, kinds[0][0], paper)
     for (i, tasks), line in zip(rows, grid, strict=True):
         kind, label, limits = kinds[i]
@@ -181,9 +187,9 @@ def _named(table: pd.DataFrame, y: str, paper: Paper) -> list[str]:
 
 
 def _in_order(table: pd.DataFrame, named: Sequence[str]) -> list[str]:
-    """Those in grey first, the subject last, so that its line is on top."""
+    """Those in grey first, and dashes on top of solid lines, which are seen through them."""
     names = [str(name) for name in table["weighter"].unique()]
-    return sorted(names, key=lambda n: (n in named, colour_of(n) == colour_of(SUBJECT), n))
+    return sorted(names, key=lambda n: (n in named, len(look_of(n).dash), n))
 
 
 def _grey(table: pd.DataFrame, named: Sequence[str]) -> str:
@@ -203,7 +209,7 @@ def _bars(
 ) -> None:
     """A line with a dot and an interval at each value."""
     look = look_of(name)
-    colour = paper.colour(name) if named else paper.faint
+    colour = paper.colour(name) if named else paper.grey
     width = 2.0 if colour == paper.colour(SUBJECT) else 1.4
     axes.plot(
         one[x], one[y], color=colour, linewidth=width, linestyle=line_style(look), label=name,
@@ -216,7 +222,7 @@ def _bars(
 
 def _band(axes: Axes, one: pd.DataFrame, y: str, name: str, paper: Paper, named: bool) -> None:
     """A line over steps with a band for its interval."""
-    colour = paper.colour(name) if named else paper.faint
+    colour = paper.colour(name) if named else paper.grey
     width = 1.8 if colour == paper.colour(SUBJECT) else 1.2
     axes.plot(
         one["step"], one[y], color=colour, linewidth=width, linestyle=line_style(look_of(name)),
@@ -228,9 +234,12 @@ def _band(axes: Axes, one: pd.DataFrame, y: str, name: str, paper: Paper, named:
 
 
 def _log_limits(axes: Axes, values: pd.Series[float]) -> None:
-    """Limits around means, and ticks at round shares."""
-    low, high = max(float(values.min()), _LEAST_ERROR) / 1.5, float(values.max()) * 1.35
-    axes.set_ylim(low, high)
+    """Limits around means; intervals may go on beyond."""
+    axes.set_ylim(max(float(values.min()), _LEAST_ERROR) / 1.8, float(values.max()) * 1.35)
+
+
+def _round_shares(axes: Axes) -> None:
+    low, high = axes.get_ylim()
     ticks = [share for share in _SHARES if low <= share <= high]
     axes.set_yticks(ticks, [f"{100 * share:g} %" for share in ticks])
     axes.set_yticks([], minor=True)

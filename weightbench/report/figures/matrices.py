@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ def weights(table: pd.DataFrame, paper: Paper) -> Figure:
     alike = [str(n) for n in table["weighter"].unique() if _is_alike(table[table.weighter == n])]
     drawn = table[~table["weighter"].isin(alike)]
     drawn = table if drawn.empty else drawn
-    looks = (
+    looks: tuple[tuple[bool, dict[str, Any]], ...] = (
         (True, {"color": paper.soft, "alpha": 0.65, "linewidth": 0}),
         (
             False,
@@ -49,8 +50,9 @@ def weights(table: pd.DataFrame, paper: Paper) -> Figure:
     for axes, here, is_first, is_last in cells:
         for clean, look in looks:
             kind = here[here["clean"] == clean]
-            wide = kind["high"] - kind["low"]
-            axes.bar(kind["low"], kind["share"], wide, align="edge", **look)
+            if not kind.empty:
+                edges = [*kind["low"], kind["high"].iloc[-1]]
+                axes.stairs(kind["share"], edges, fill=True, **look)
         axes.set(xlim=(0, most), ylim=(0, highest))
         ticks = range(int(most) + 1)
         axes.set_xticks(ticks, [*map(str, ticks[:-1]), f"{most:.0f}+"] if is_last else [])
@@ -84,7 +86,7 @@ def _legend(figure: Figure, paper: Paper) -> None:
 
 def confusion(table: pd.DataFrame, paper: Paper) -> Figure:
     """Confusion matrices, rows true classes; Fig. 6."""
-    sizes = Sizes(1.5, 1.5, left=0.3, right=0.15, above=0.12, below=0.25)
+    sizes = Sizes(1.2, 1.2, left=0.3, right=0.25, above=0.1, below=0.25)
     figure, cells = _cells(table, sizes, paper)
     for axes, here, _, _ in cells:
         matrix = here.pivot(index="true", columns="predicted", values="share").to_numpy()
@@ -94,7 +96,7 @@ def confusion(table: pd.DataFrame, paper: Paper) -> Figure:
         ticks = range(0, len(matrix), 1 + len(matrix) // 11)
         axes.set_xticks(ticks)
         axes.set_yticks(ticks)
-        axes.tick_params(length=0)
+        axes.tick_params(length=0, labelsize=6)
         if len(matrix) <= _WRITTEN:
             for (i, j), share in np.ndenumerate(matrix):
                 colour = "white" if share > 0.5 else "black"
@@ -127,7 +129,7 @@ def _filled(
     head: float,
 ) -> Iterator[tuple[Axes, pd.DataFrame, bool, bool]]:
     wide, high = figure.get_size_inches()
-    there = {key: part for key, part in table.groupby(["weighter", "task"], sort=False)}
+    there = dict(iter(table.groupby(["weighter", "task"], sort=False)))
     for column, task in enumerate(tasks):
         rows = [row for row, name in enumerate(names) if (name, task) in there]
         for row in rows:

@@ -16,7 +16,7 @@ from weightbench.records.predictions import Predictions
 from weightbench.records.schema import Record
 from weightbench.records.weights import Weights
 from weightbench.report.sweeps import families
-from weightbench.scoring import Interval
+from weightbench.scoring import Board, Interval
 from weightbench.scoring.inference import Estimate
 from weightbench.spec import Value, parse_spec
 
@@ -52,7 +52,7 @@ def by_parameter(
     """Accuracy of each weighter against a parameter of the task, between two values it has not.
 
     Columns: family (the task without that parameter), the parameter, weighter, accuracy, low, high
-    (95 % interval) and seeds.
+    (95 % interval, empty where there is one seed) and seeds.
     """
 
     def table(source: Source) -> pd.DataFrame:
@@ -72,7 +72,7 @@ def by_parameter(
         for (task, weighter), group in groups.items():
             if task in families_of:
                 mean = _accuracy(group)
-                numbers = (mean.mean, mean.low, mean.high, len(group))
+                numbers = (*_numbers(mean), len(group))
                 rows.append((*families_of[task], weighter, *numbers))
         columns = ["family", name, "weighter", "accuracy", "low", "high", "seeds"]
         made = pd.DataFrame(rows, columns=columns).sort_values(["family", "weighter", name])
@@ -148,8 +148,8 @@ def confusion(source: Source) -> pd.DataFrame:
 def curves(source: Source) -> pd.DataFrame:
     """Accuracy on the select split over the training.
 
-    Columns: task, weighter, step, accuracy: a mean over seeds with its 95 % interval as ``_low`` and
-    ``_high``, empty where there is one seed.
+    Columns: task, weighter, step, accuracy: a mean over seeds with its 95 % interval as ``_low``
+    and ``_high``, empty where there is one seed.
     """
     rows = [
         (task, weighter, step, accuracy)
@@ -179,14 +179,15 @@ def skill(source: Source) -> pd.DataFrame:
         found = {"": row.skill, **{task: row.cells[task].skill for task in tasks}}
         flops = row.cost.flops if row.cost and row.cost.flops else np.nan
         rows += [
-            (row.weighter, task, s.mean, s.low, s.high, flops, row.used_holdout)
+            (row.weighter, task, *_numbers(s), flops, row.used_holdout)
             for task, s in found.items()
             if s is not None
         ]
     columns = ["weighter", "task", "skill", "low", "high", "flops", "holdout"]
-    made = pd.DataFrame(rows, columns=columns)
+    made: pd.DataFrame = pd.DataFrame(rows, columns=columns)
     _need(made, "nobody under these runs has a place: that takes uniform and oracle on every task")
-    return made.assign(best=made["skill"] == made.groupby("task")["skill"].transform("max"))
+    made["best"] = made["skill"] == made.groupby("task")["skill"].transform("max")
+    return made
 
 
 def _over_seeds(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -199,18 +200,24 @@ def _over_seeds(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
             if not len(values):
                 found += [np.nan] * 3
                 continue
-            mean = Estimate.of(values).interval()
-            found += [mean.mean, *((mean.low, mean.high) if mean.is_known else (np.nan, np.nan))]
+            found += _numbers(Estimate.of(values).interval())
         rows.append((*key, *found))
     columns = [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=["task", "weighter", "step", *columns])
+    made: pd.DataFrame = pd.DataFrame(rows, columns=["task", "weighter", "step", *columns])
+    return made
+
+
+def _numbers(of: Interval) -> tuple[float, float, float]:
+    """Mean, low and high; where no interval is known, none is given."""
+    return (of.mean, of.low, of.high) if of.is_known else (of.mean, math.nan, math.nan)
 
 
 def _in_order(table: pd.DataFrame, source: Source) -> pd.DataFrame:
     """Rows of weighters as the board has them, the best first."""
     places = {row.weighter: place for place, row in enumerate(source.board().rows)}
-    place = table["weighter"].map(places).fillna(len(places))
-    return table.loc[place.sort_values(kind="stable").index].reset_index(drop=True)
+    order = np.argsort([places.get(w, len(places)) for w in table["weighter"]], kind="stable")
+    made: pd.DataFrame = table.iloc[order].reset_index(drop=True)
+    return made
 
 
 def _groups(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
