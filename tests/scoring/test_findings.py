@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from weightbench.records.schema import Record
 from weightbench.records.store import Store
 from weightbench.registry import SUITES
 from weightbench.scoring import Board, Finding, board, compare
-from weightbench.submission.boards import load
+from weightbench.submission.boards import Loaded, load
 
 ROOT = Path(__file__).parents[2]
 TASKS = ("a-v0", "b-v0")
@@ -109,8 +110,8 @@ def test_nothing_beats_plain_training_where_nothing_does() -> None:
     found = by_kind(scored(bad=(0.5, 0.5), free=(0.55, 0.6)))
     assert found["best"].title == "Nothing beats plain training"
     assert found["best"].text == (
-        "Of 2 methods none is better than plain training beyond chance; for each a gain of more "
-        "than 0.00 of skill is excluded."
+        "None of 2 methods is better than plain training beyond chance; a gain of more than "
+        "0.00 of skill is excluded for each."
     )
     assert "harm" in found
 
@@ -154,9 +155,14 @@ def test_no_sentence_contradicts_a_comparison(levels: dict[str, tuple[float, flo
             assert all(duel.is_told for duel in told)
 
 
+@functools.cache
+def published() -> Loaded:
+    return load(Store(ROOT / "leaderboard"))
+
+
 @pytest.mark.parametrize("suite", ["rivals", "bias", "paper-digits", "fig2", "mnist-flips"])
 def test_a_published_board_says_who_is_best(suite: str) -> None:
-    found = load(Store(ROOT / "leaderboard")).of_suite(suite, SUITES.get(suite))
+    found = published().of_suite(suite, SUITES.get(suite))
     ranked = [row.weighter for row in found.rows if row.rank is not None]
     assert 2 <= len(found.findings) <= 5
     assert found.findings[0].kind == "best"
