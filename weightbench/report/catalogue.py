@@ -113,4 +113,5 @@ def _suites() -> Iterator[_Entry]:
         except WeightbenchError as error:
             yield _Entry(name, "", f"({error})")
             continue
-        yield _Entry(name, f"{len(suite.tasks)}", suite.about)
+        sentence = "; ".join(filter(None, [suite.title, suite.about]))
+        yield _Entry(name, f"{len(suite.tasks)}", sentence)
