@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 import weightbench as wb
+from weightbench.records.store import Store
+from weightbench.registry import SUITES
+from weightbench.submission.boards import load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -58,6 +61,19 @@ def test_a_few_lines_are_a_weighter_that_wins(tmp_path: Path) -> None:
     assert weightbench(*shlex.split(check)[2:], cwd=tmp_path).strip() == said
 
 
+def test_its_findings_are_those_of_the_published_board() -> None:
+    """Every number of them stands in a sentence that the records give today."""
+    suite = re.search(r"<!-- findings: (\S+) -->\n(.*?)\n\n", README, re.DOTALL)
+    assert suite
+    board = load(Store(ROOT / "leaderboard")).of_suite(suite[1], SUITES.get(suite[1]))
+    said = " ".join(f"{finding.title} {finding.text}" for finding in board.findings)
+    numbers = re.findall(r"\d+(?:\.\d+)?(?:x| methods| points|)", suite[2])
+    numbers += re.findall(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", suite[2])
+    assert len(numbers) > 10
+    for number in set(numbers) - {"2"}:  # of l2rw
+        assert number.removesuffix(" points") in said, number
+
+
 def test_the_loop_by_hand_runs(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", block("python")],
@@ -65,36 +81,6 @@ def test_the_loop_by_hand_runs(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert 0.5 < float(done.stdout) <= 1
-
-
-def test_commands_of_the_readme_exist() -> None:
-    from weightbench.cli import main
-
-    commands = re.findall(r"^\$ weightbench (\w+)", README, re.MULTILINE)
-    assert "evaluate" in commands
-    for command in commands:
-        assert command in main.commands, command
-
-
-def test_commands_of_the_page_on_clusters_are_understood() -> None:
-    from weightbench.cli import main
-
-    text = (ROOT / "docs" / "scale.md").read_text().replace("\\\n", "")
-    commands = re.findall(r"(?:\$|--) +(weightbench .*)", text)
-    assert len(commands) >= 8
-    for line in commands:
-        _, name, *arguments = shlex.split(line, comments=True)
-        main.commands[name].make_context(name, arguments)
-
-
-def test_links_lead_somewhere() -> None:
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]
-    links = {page: re.findall(r"\]\(([^)#]+)", page.read_text()) for page in pages}
-    assert "docs/write-a-weighter.md" in links[ROOT / "README.md"]
-    for page, targets in links.items():
-        for target in targets:
-            if not target.startswith("http"):
-                assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_the_wrapper_of_the_how_to_page_goes_around_any_weighter(tmp_path: Path) -> None:
