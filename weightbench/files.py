@@ -117,13 +117,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path``; see :func:`write_text`.
+    """Put ``content`` at ``path``; see :func:`write_text`. A device or a pipe is written to.
 
     Raises:
         StoreError: the disk refuses.
     """
     try:
-        with replacing(path) as file:
+        with path.open("wb") if _is_stream(path) else replacing(path) as file:
             file.write(content)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether it is a device or a pipe, such as /dev/stdout, which no file may replace."""
+    return Path("/dev") in path.absolute().parents or (path.exists() and not path.is_file())

@@ -28,7 +28,7 @@ _KOREAN_PARTS = ((0x1160, 0x11FF), (0xD7B0, 0xD7FF))
 _COMMAND = re.compile(r"(?<!\w):{2,}|:{2,}(?=[\w-][^:]*::)|(?<!#)#{2,}(?=[\w-]*\[)")
 # What a spreadsheet takes for a formula, at the start of a cell and of what it may split off; a
 # place that is none is a hyphen.
-_FORMULA = re.compile("(^|;)(?!-$)(?=\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20])")
+_FORMULA = re.compile("(^(?!-$)|;)(?=\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20])")
 _BLOCK = re.compile(r"^(\d*)([#+=.)-])")  # a heading, an item of a list, a rule
 _MARKED_UP = re.compile(r"([\\`*_\[\]|~])")
 _LINKED = re.compile(r":(?=//)|(?<=www)\.|[@$]|:(?=[a-z0-9_+-]+:)", re.IGNORECASE)

@@ -139,6 +139,6 @@ def _put(text: str, form: str, out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
         return
-    if form == "markdown" and out.exists():
+    if form == "markdown" and out.is_file():
         text = between_markers(out.read_text(encoding="utf-8"), text)
     write_text(out, text)

@@ -76,10 +76,15 @@ class Loaded:
     def by_suite(self) -> list[Board]:
         """A board for each suite that was run, and for other tasks; see :func:`covered.covered`.
 
-        One board of all tasks where that makes a single one, for then it leaves nothing out.
+        One board of all tasks where that makes a single one, for then it leaves nothing out; in the
+        order of the suite, if that is what they are.
         """
-        found = covered.covered(self._ran())
-        return [self._of(one) for one in found] if len(found) > 1 else [self.board()]
+        ran = self._ran()
+        found = covered.covered(ran)
+        if len(found) > 1:
+            return [self._of(one) for one in found]
+        tasks = found[0].tasks if found and ran.keys() == {*found[0].tasks} else None
+        return [self.board(tasks)]
 
     def _ran(self) -> dict[str, set[str]]:
         ran: dict[str, set[str]] = defaultdict(set)
