@@ -150,8 +150,8 @@ def _key(figure: Figure, tasks: list[str], left_out: int, paper: Paper) -> None:
     upper = " or ".join(dict.fromkeys(upper_words(task) for task in tasks if task))
     words = (
         f"Skill: 0 is plain training, 1 plain training with {upper} (oracle). Bars: 95 % intervals "
-        "over seeds. Bold: best of its column.\nPlace 2-4: beyond chance, one is better and all but "
-        "four are worse."
+        "over seeds. Bold: best of its column.\n"
+        "Place 2-4: beyond chance, one is better and all but four are worse."
     )
     rest = f" {left_out} more weighters are not shown." if left_out else ""
     say_below(figure, words + rest, paper)
