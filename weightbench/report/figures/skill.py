@@ -27,7 +27,7 @@ _WIDE = 9.4  # inches: 900 pixels of a page
 _NAMES, _COSTS = 2.0, 1.3  # inches to the left and to the right of the panels
 _ROW, _NARROWEST = 0.215, 1.2  # inches
 ROWS = 12  # of a longer board, and who is best on a task, where nobody was asked for by name
-_LEAST, _MOST = -0.8, 1.5  # ends of every panel; beyond them an arrow and the number stand
+_LEAST, _MOST = -0.5, 1.5  # ends of every panel; beyond them an arrow and the number stand
 
 
 def skill(table: pd.DataFrame, paper: Paper) -> Figure:
@@ -90,7 +90,7 @@ def _dot(axes: Axes, one: pd.Series[float], y: int, name: str, paper: Paper) -> 
     if np.isfinite(one["low"]) and np.isfinite(one["high"]):
         axes.hlines(y, max(one["low"], low), min(one["high"], high), color=colour, linewidth=1.6)
     axes.plot(
-        at, y, color=colour, marker="o", markersize=6.5,
+        at, y, color=colour, marker="o", markersize=5.5,
         markeredgecolor=paper.ground, markeredgewidth=0.7,
     )  # fmt: skip
     if one["best"]:
