@@ -287,18 +287,22 @@ def test_every_row_of_weights_has_its_name_and_those_all_alike_are_told_below() 
 
 def test_who_lies_beyond_the_edge_is_an_arrow_with_a_number() -> None:
     rows = [
-        (name, task, skill, skill - 0.1, skill + 0.1, flops, name == "l2rw", name == "l2rw")
-        for name, skill, flops in (("l2rw", 0.7, 3.0), ("hard-mining", -3.9, np.nan))
-        for task in ("", "digits-uniform-flip-v0")
+        (name, place, task, skill, skill - 0.1, skill + 0.1, flops, name == "l2rw", name == "l2rw")
+        for name, place, skill, flops in (
+            ("l2rw", "1", 0.7, 3),
+            ("hard-mining", "2-3", -3.9, np.nan),
+        )
+        for task in ("", "digits-uniform-flip-v0", "digits-pair-flip-v0")
     ]
-    columns = ["weighter", "task", "skill", "low", "high", "flops", "holdout", "best"]
+    columns = ["weighter", "place", "task", "skill", "low", "high", "flops", "holdout", "best"]
     figure = dots.skill(pd.DataFrame(rows, columns=columns), Paper())
+    assert len(figure.axes) == 3
     for axes in figure.axes:
         said = " ".join(text.get_text() for text in axes.texts)
         assert "\N{BLACK LEFT-POINTING SMALL TRIANGLE} -3.9" in said
         assert "0.70" in said
     beside = {text.get_text() for text in figure.texts}
-    assert beside >= {"l2rw", "hard-mining", "3.0\N{MULTIPLICATION SIGN}", "?", "needed", "-"}
+    assert beside >= {"2-3", "l2rw", "hard-mining", "3.0\N{MULTIPLICATION SIGN}", "?", "yes", "-"}
 
 
 @given(st.lists(st.floats(0, 1), max_size=12).map(sorted), st.floats(0.001, 0.3))

@@ -149,26 +149,31 @@ def two_lines(
         wrapped: letters that fit a line; a detail is broken where it has commas, if that does.
         top: inches above the panel where the heading begins; where not given, both end there.
     """
-    parts = caption(detail).split(", ")
-    whole = ", ".join(
-        p.replace(" ", "\N{NO-BREAK SPACE}") if len(p) < wrapped else p for p in parts
-    )
-    texts = [
-        ("\n".join(textwrap.wrap(text, wrapped)), size, colour, weight)
-        for text, size, colour, weight in (
-            (caption(heading), NORMAL - 0.5, paper.ink, "bold"),
-            (whole, SMALL, paper.soft, "normal"),
-        )
-        if text
-    ]
-    heights = [(text.count("\n") + 1) * size * _BETWEEN for text, size, _, _ in texts]
-    above = 4.0 + sum(heights) if top is None else top * _INCH
-    for (text, size, colour, weight), height in zip(texts, heights, strict=True):
+    looks = ((NORMAL - 0.5, paper.ink, "bold"), (SMALL, paper.soft, "normal"))
+    above = heading_height(heading, detail, wrapped) * _INCH if top is None else top * _INCH
+    for text, (size, colour, weight) in zip(_wrapped(heading, detail, wrapped), looks, strict=True):
         axes.annotate(
             text, (0, 1), (0, above), "axes fraction", textcoords="offset points", va="top",
             fontsize=size, color=colour, weight=weight, annotation_clip=False, linespacing=1.15,
         )  # fmt: skip
-        above -= height
+        above -= _height(text, size)
+
+
+def heading_height(heading: str, detail: str, wrapped: int) -> float:
+    """Inches that both take above a panel, and a little between them and it."""
+    above, below = _wrapped(heading, detail, wrapped)
+    return (4.0 + _height(above, NORMAL - 0.5) + _height(below, SMALL)) / _INCH
+
+
+def _wrapped(heading: str, detail: str, letters: int) -> tuple[str, str]:
+    parts = caption(detail).split(", ")
+    whole = [p.replace(" ", "\N{NO-BREAK SPACE}") if len(p) < letters else p for p in parts]
+    lines = [textwrap.wrap(text, letters) for text in (caption(heading), ", ".join(whole))]
+    return "\n".join(lines[0]), "\n".join(lines[1])
+
+
+def _height(text: str, size: float) -> float:
+    return (text.count("\n") + 1) * size * _BETWEEN if text else 0.0
 
 
 def say_below(figure: Figure, text: str, paper: Paper) -> None:

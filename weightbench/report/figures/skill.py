@@ -13,6 +13,7 @@ from weightbench.report.figures.canvas import (
     SMALL,
     Paper,
     Sizes,
+    heading_height,
     panel,
     say_below,
     sheet,
@@ -23,10 +24,10 @@ from weightbench.report.titles import task_title, upper_words
 from weightbench.texts import caption
 
 _WIDE = 9.4  # inches: 900 pixels of a page
-_NAMES, _COSTS = 1.5, 1.25  # inches to the left and to the right of the panels
-_ROW, _NARROWEST = 0.215, 1.3  # inches
+_NAMES, _COSTS = 2.0, 1.3  # inches to the left and to the right of the panels
+_ROW, _NARROWEST = 0.215, 1.2  # inches
 ROWS = 12  # of a longer board, and who is best on a task, where nobody was asked for by name
-_LEAST, _MOST = -0.8, 1.5  # ends of every panel; beyond them an arrow and the number stand
+_LEAST, _MOST = -0.5, 1.5  # ends of every panel; beyond them an arrow and the number stand
 
 
 def skill(table: pd.DataFrame, paper: Paper) -> Figure:
@@ -38,11 +39,15 @@ def skill(table: pd.DataFrame, paper: Paper) -> Figure:
     best = set(table.loc[table["best"], "weighter"])
     names = [n for i, n in enumerate(every) if paper.picked or i < ROWS or n in best]
     tasks = [str(task) for task in table["task"].unique()]
+    tasks = tasks[1:] if len(tasks) == 2 else tasks  # all tasks are that one
+    titles = [task_title(task) if task else ("All tasks", "mean skill") for task in tasks]
     drawn = table.loc[table["weighter"].isin(names), "skill"]
     low = max(_LEAST, min(-0.15, float(drawn.min()) - 0.12))
     high = min(_MOST, max(1.15, float(drawn.max()) + 0.12))
     across = max((_WIDE - _NAMES - _COSTS) / len(tasks), _NARROWEST)
-    sizes = Sizes(across - 0.16, _ROW * len(names), left=0.08, right=0.08, above=0.75, below=0.52)
+    letters = int((across - 0.16) * 13)
+    above = 0.1 + max(heading_height(*title, letters) for title in titles)
+    sizes = Sizes(across - 0.16, _ROW * len(names), left=0.08, right=0.08, above=above, below=0.66)
     figure = sheet(_NAMES + across * len(tasks) + _COSTS, sizes.down, paper)
     for column, task in enumerate(tasks):
         axes = panel(figure, sizes, paper, 0, column, _NAMES)
@@ -51,8 +56,7 @@ def skill(table: pd.DataFrame, paper: Paper) -> Figure:
         for y, name in enumerate(names):
             if name in here.index:
                 _dot(axes, here.loc[name], y, name, paper)
-        heading, detail = ("All tasks", "mean skill") if task == "" else task_title(task)
-        two_lines(axes, heading, detail, paper, int(sizes.width * 13), sizes.above - 0.06)
+        two_lines(axes, *titles[column], paper, letters, above - 0.06)
     _beside(figure, table, names, sizes, paper)
     _key(figure, tasks, len(every) - len(names), paper)
     return figure
@@ -86,7 +90,7 @@ def _dot(axes: Axes, one: pd.Series[float], y: int, name: str, paper: Paper) -> 
     if np.isfinite(one["low"]) and np.isfinite(one["high"]):
         axes.hlines(y, max(one["low"], low), min(one["high"], high), color=colour, linewidth=1.6)
     axes.plot(
-        at, y, color=colour, marker="o", markersize=6.5,
+        at, y, color=colour, marker="o", markersize=5.5,
         markeredgecolor=paper.ground, markeredgewidth=0.7,
     )  # fmt: skip
     if one["best"]:
@@ -102,12 +106,13 @@ def _dot(axes: Axes, one: pd.Series[float], y: int, name: str, paper: Paper) -> 
 def _beside(
     figure: Figure, table: pd.DataFrame, names: list[str], sizes: Sizes, paper: Paper
 ) -> None:
-    """Names to the left; what a training costs and takes to the right."""
+    """Places and names to the left; what a training costs and takes to the right."""
     wide, high = figure.get_size_inches()
     facts = table.drop_duplicates("weighter").set_index("weighter")
-    cost, clean = (wide - _COSTS + 0.45) / wide, (wide - 0.35) / wide
+    cost, clean = (wide - _COSTS + 0.4) / wide, (wide - 0.36) / wide
     top = 1 - 0.06 / high
-    for x, heading in ((cost, "cost\n(FLOPs)"), (clean, "clean\ndata")):
+    place = 0.3 / wide
+    for x, heading in ((place, "place"), (cost, "cost\n(FLOPs)"), (clean, "needs\nclean data")):
         figure.text(x, top, heading, fontsize=SMALL, color=paper.soft, ha="center", va="top")
     for y, name in enumerate(names):
         at = 1 - (sizes.above + (y + 0.5) * _ROW) / high
@@ -116,7 +121,11 @@ def _beside(
             (_NAMES - 0.05) / wide, at, caption(name, 20), ha="right", va="center_baseline",
             fontsize=NORMAL, color=paper.colour(name), weight="bold" if is_subject else "normal",
         )  # fmt: skip
-        words = ((cost, _times(flops)), (clean, "needed" if facts.loc[name, "holdout"] else "-"))
+        words = (
+            (place, facts.loc[name, "place"]),
+            (cost, _times(flops)),
+            (clean, "yes" if facts.loc[name, "holdout"] else "-"),
+        )
         for x, text in words:
             figure.text(
                 x,
@@ -141,7 +150,8 @@ def _key(figure: Figure, tasks: list[str], left_out: int, paper: Paper) -> None:
     upper = " or ".join(dict.fromkeys(upper_words(task) for task in tasks if task))
     words = (
         f"Skill: 0 is plain training, 1 plain training with {upper} (oracle). Bars: 95 % intervals "
-        "over seeds. Bold: best of its column."
+        "over seeds. Bold: best of its column.\n"
+        "Place 2-4: beyond chance, one is better and all but four are worse."
     )
-    rest = f" {left_out} more not shown." if left_out else ""
+    rest = f" {left_out} more weighters are not shown." if left_out else ""
     say_below(figure, words + rest, paper)

@@ -166,9 +166,9 @@ def curves(source: Source) -> pd.DataFrame:
 def skill(source: Source) -> pd.DataFrame:
     """Skill of each ranked weighter over all tasks and on each, the best first.
 
-    Columns: weighter, task ("" for all), skill, low and high (95 % interval), flops (of a whole
-    training over plain training's, empty where it was not probed), holdout (whether clean data was
-    used), best (whether none that is drawn scores more there).
+    Columns: weighter, place (those it may hold), task ("" for all), skill, low and high (95 %
+    interval), flops (of a whole training over plain training's, empty where it was not probed),
+    holdout (whether clean data was used), best (whether none that is drawn scores more there).
     """
     scored = source.board()
     tasks = [task for task in scored.tasks if task in scored.anchors]
@@ -179,11 +179,11 @@ def skill(source: Source) -> pd.DataFrame:
         found = {"": row.skill, **{task: row.cells[task].skill for task in tasks}}
         flops = row.cost.flops if row.cost and row.cost.flops else np.nan
         rows += [
-            (row.weighter, task, *_numbers(s), flops, row.used_holdout)
+            (row.weighter, row.place, task, *_numbers(s), flops, row.used_holdout)
             for task, s in found.items()
             if s is not None
         ]
-    columns = ["weighter", "task", "skill", "low", "high", "flops", "holdout"]
+    columns = ["weighter", "place", "task", "skill", "low", "high", "flops", "holdout"]
     made: pd.DataFrame = pd.DataFrame(rows, columns=columns)
     _need(made, "nobody under these runs has a place: that takes uniform and oracle on every task")
     made["best"] = made["skill"] == made.groupby("task")["skill"].transform("max")
