@@ -95,3 +95,22 @@ wb.register_suite(
     seeds=8,
     about="what was published since 2018 beside learning to reweight, on MNIST with flipped labels",
 )
+
+wb.register_suite(
+    "cifar-small",
+    tasks=("cifar10-human-noise-small-v0", "cifar10-background-flip-small-v0"),
+    weighters=(
+        "uniform", "random", "resample", "gce", "elr", "co-teaching", "aum",
+        "uniform+ft", "clean-only", "mw-net", "l2rw-auto", "oracle",
+    ),
+    seeds=5,
+    about="CIFAR-10 without a GPU: labels by people and background flips; six hours on two cores",
+)  # fmt: skip
+
+wb.register_suite(
+    "cifar-small-more",
+    tasks=("cifar10-uniform-flip-small-v0", "cifar10-asymmetric-flip-small-v0"),
+    weighters=("uniform", "resample", "gce", "elr", "l2rw-auto", "oracle"),
+    seeds=5,
+    about="CIFAR-10 without a GPU: uniform flips and flips between look-alikes; two hours",
+)
