@@ -16,7 +16,8 @@ _SMALL = wb.Task(  # what the tasks below have in common
     "small", dataset=cifar10, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerClass(10),
     select=5000, model=whitened_cnn, augmentation=wb.CropFlip(2),
     recipe=wb.Recipe(
-        steps=6 * PASS, lr=0.1, weight_decay=5e-4, milestones=(0.6, 0.85), evaluations=6
+        steps=6 * PASS, lr=0.1, nesterov=True, weight_decay=5e-4, milestones=(0.6, 0.85),
+        evaluations=6,
     ),
 )  # fmt: skip
 

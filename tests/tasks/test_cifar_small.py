@@ -16,10 +16,12 @@ from weightbench.tasks.whitened import whitened_cnn, whitening
 
 import weightbench as wb
 from tests.alignment.cases import photographs
+from tests.training.test_checkpoint import StopAt, saved
 from weightbench.check import check_task
 from weightbench.data.cache import data_folder, is_cached
 from weightbench.errors import BadData, DataUnavailable
 from weightbench.registry import SUITES
+from weightbench.training.checkpoint import Checkpoint
 from weightbench.training.signature import signature
 
 KINDS = ("uniform-flip", "background-flip", "asymmetric-flip", "human-noise")
@@ -107,14 +109,22 @@ def small() -> wb.Task:
 
 
 @pytest.mark.parametrize("weighter", SUITES.get("cifar-small").weighters)
-def test_every_method_of_the_suite_trains_all_but_the_first_layer(weighter: str) -> None:
-    task = small()
-    run = wb.start(task, 0, weighter=wb.make_weighter(weighter))
-    before = {name: p.detach().clone() for name, p in run.model.named_parameters()}
-    run.train()
-    judged = dict(run.finish().named_parameters())
+def test_methods_train_all_but_the_first_layer_and_go_on_when_stopped(
+    weighter: str, tmp_path: Path
+) -> None:
+    task, path = small(), tmp_path / "unfinished.pt"
+    whole = saved(task, wb.make_weighter(weighter), Checkpoint(tmp_path / "whole.pt"))
+    before = {name: p.detach().clone() for name, p in whole.model.named_parameters()}
+    whole.train()
+    judged = dict(whole.finish().named_parameters())
     for name, parameter in before.items():
         assert torch.equal(judged[name], parameter) == (name == "0.weight"), name
+    with pytest.raises(KeyboardInterrupt):
+        saved(task, wb.make_weighter(weighter), StopAt(path, 2)).train()
+    pieces = saved(task, wb.make_weighter(weighter), watcher := Checkpoint(path))
+    pieces.train()
+    assert watcher.went_on
+    assert torch.equal(pieces.outputs("test"), whole.outputs("test"))
 
 
 @at_hand
