@@ -20,7 +20,7 @@ _FITTED: weakref.WeakKeyDictionary[wb.DataSet, NDArray[np.float32]] = weakref.We
 
 
 def whitening(data: wb.DataSet) -> NDArray[np.float32]:
-    """Filters whose outputs on patches of the training images have the identity as covariance.
+    """Filters whose outputs on patches of training images have the identity as covariance.
 
     PCA whitening (Krizhevsky 2009, appendix A; of patches, Coates, Ng and Lee 2011): the
     eigenvectors of the covariance of patches of 2 x 2 pixels, each over the root of its eigenvalue.
@@ -60,7 +60,7 @@ def _fit(data: wb.DataSet, seen: NDArray[np.int64]) -> NDArray[np.float32]:
     largest = np.take_along_axis(directions, np.abs(directions).argmax(0)[None], 0)
     directions *= np.sign(largest) / np.sqrt(np.maximum(variances, 1e-12))
     filters = directions.T[::-1].reshape(size, SIDE, SIDE, channels)
-    return filters.transpose(0, 3, 1, 2).astype(np.float32)
+    return filters.transpose(0, 3, 1, 2).astype(np.float32)  # type: ignore[no-any-return]
 
 
 def _patches(images: NDArray[Any]) -> NDArray[np.float64]:

@@ -43,6 +43,7 @@ def through(filters: NDArray[np.float32], data: wb.DataSet, index: NDArray[np.in
 @pytest.mark.parametrize("span", [(-1.0, 1.0), (0.0, 1.0)])
 def test_patches_of_training_images_come_out_white(span: tuple[float, float]) -> None:
     data = photographs(span)
+    assert data.test is not None
     outputs = through(whitening(data), data, np.setdiff1d(np.arange(60), data.test))
     torch.testing.assert_close(
         outputs.T.cov(correction=0), torch.eye(12).double(), rtol=0, atol=1e-4
