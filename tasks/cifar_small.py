@@ -22,21 +22,27 @@ _SMALL = wb.Task(  # what the tasks below have in common
 )  # fmt: skip
 
 
-def _register(name: str, about: str, **parts: object) -> None:
-    name, about = f"cifar10-{name}-small-v0", f"{about}; 10 clean images a class; CNN, 6 passes"
-    wb.register_task(dataclasses.replace(_SMALL, name=name, about=about, **parts))  # type: ignore[arg-type]
+def _register(name: str, about: str, title: tuple[str, str], **parts: object) -> None:
+    about += "; hold-out of {clean} a class; small CNN, {steps:,} steps"
+    parts |= {"name": f"cifar10-{name}-small-v0", "about": about, "title": title}
+    wb.register_task(dataclasses.replace(_SMALL, **parts))  # type: ignore[arg-type]
 
 
 _register(
-    "uniform-flip", "40 % of the labels become any other", corruption=wb.UniformFlip(0.4)
+    "uniform-flip", "{noise:%} of the labels become any other",
+    ("Random wrong labels", "CIFAR-10, {noise:%} wrong, small CNN"), corruption=wb.UniformFlip(0.4),
 )  # fmt: skip
 _register(
-    "background-flip", "40 % of the labels become one class", corruption=wb.BackgroundFlip(0.4)
+    "background-flip", "{noise:%} of the labels become one class",
+    ("Background flips", "CIFAR-10, {noise:%} to one class, small CNN"),
+    corruption=wb.BackgroundFlip(0.4),
 )  # fmt: skip
 _register(
-    "asymmetric-flip", "40 % of five classes become one like them",
+    "asymmetric-flip", "{noise:%} of five classes become one like them",
+    ("Look-alike flips", "CIFAR-10, {noise:%} of five classes, small CNN"),
     corruption=wb.ClassFlip(LOOKALIKES, 0.4),
 )  # fmt: skip
 _register(
-    "human-noise", "labels by people, the worst of three (CIFAR-10N)", dataset=cifar10_human
+    "human-noise", "labels by people, the worst of three (CIFAR-10N)",
+    ("Labels by people", "CIFAR-10, the worst of three, small CNN"), dataset=cifar10_human,
 )  # fmt: skip
