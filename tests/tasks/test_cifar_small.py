@@ -87,6 +87,9 @@ def test_the_network_is_as_described() -> None:
     assert torch.equal(first.weight[:12], -first.weight[12:])
     widths = [(conv.in_channels, conv.out_channels) for conv in others]
     assert widths == [(24, 16), (16, 16), (16, 64), (64, 64), (64, 64), (64, 64)]
+    for conv in others:
+        wanted = (2 / (9 * conv.in_channels)) ** 0.5
+        assert conv.weight.std().item() == pytest.approx(wanted, rel=0.05)
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
     assert trained == 9 * sum(i * o for i, o in widths) + 4 * (16 + 64 + 64) + 64 * 10 + 10
     with FlopCounterMode(display=False) as counter:
