@@ -102,3 +102,24 @@ wb.register_suite(
     about="what was published since 2018 beside learning to reweight, on MNIST with flipped labels",
     title="Methods since 2018, on MNIST",
 )
+
+wb.register_suite(
+    "cifar-small",
+    tasks=("cifar10-human-noise-small-v0", "cifar10-background-flip-small-v0"),
+    weighters=(
+        "uniform", "random", "resample", "gce", "elr", "co-teaching", "aum",
+        "uniform+ft", "clean-only", "mw-net", "l2rw-auto", "oracle",
+    ),
+    seeds=5,
+    about="CIFAR-10 without a GPU: labels by people and background flips; five hours on two cores",
+    title="Wrong labels on CIFAR-10, without a GPU",
+)  # fmt: skip
+
+wb.register_suite(
+    "cifar-small-more",
+    tasks=("cifar10-uniform-flip-small-v0", "cifar10-asymmetric-flip-small-v0"),
+    weighters=("uniform", "gce", "elr", "clean-only", "l2rw-auto", "oracle"),
+    seeds=5,
+    about="CIFAR-10 without a GPU: uniform flips and flips between look-alikes; two hours",
+    title="Other flips on CIFAR-10, without a GPU",
+)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from weightbench.tasks.networks import lenet, mlp, resnet32, small_cnn, tiny_transformer
+from weightbench.tasks.whitened import whitened_cnn
 
 import weightbench as wb
 from weightbench.alignment import Aligned, Way, align
@@ -79,6 +81,15 @@ def case(
     return Case(model, *batch(n), *batch(m))
 
 
+def photographs(span: tuple[float, float] = (-1.0, 1.0), count: int = 60) -> wb.DataSet:
+    """Images whose neighbouring pixels and channels go together; a third is the test split."""
+    draws = np.random.default_rng(0)
+    rough = draws.integers(0, 160, (count, 16, 16, 1)).repeat(2, 1).repeat(2, 2)
+    images = (rough + draws.integers(0, 96, (count, 32, 32, 3))).astype(np.uint8)
+    test = draws.permutation(count)[: count // 3]
+    return wb.DataSet("photographs", images, np.arange(count) % 10, 10, test=test, span=span)
+
+
 BUILT_IN: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "mlp": (lambda: mlp(64, 10), (1, 8, 8)),
     "small-cnn": (lambda: small_cnn(1, 10), (1, 8, 8)),
@@ -87,6 +98,7 @@ BUILT_IN: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "resnet32-group": (lambda: resnet32(10, norm="group"), (3, 8, 8)),
     "resnet32-frozen": (lambda: resnet32(10).eval(), (3, 8, 8)),
     "transformer": (lambda: tiny_transformer(1, 8, 10), (1, 8, 8)),
+    "whitened": (lambda: whitened_cnn(photographs()), (3, 32, 32)),  # its first layer is fixed
 }
 
 

@@ -18,7 +18,7 @@ from weightbench.alignment.calls import recorded, traced
 from weightbench.alignment.layerwise import parts_of
 from weightbench.alignment.passes import clean_gradient
 
-COUPLED = {"resnet32-batch"}
+COUPLED = {"resnet32-batch", "whitened"}
 PAIRS: list[tuple[str, Way]] = [
     *((name, "fused") for name in BUILT_IN),
     *((name, "layerwise") for name in BUILT_IN if name not in COUPLED),

@@ -35,6 +35,7 @@ BOUNDS: list[tuple[str, Way, tuple[float, float]]] = [
     ("lenet", "fused", (1.80, 2.70)),
     ("lenet", "layerwise", (1.45, 2.35)),
     ("resnet32-batch", "fused", (1.80, 2.70)),
+    ("whitened", "fused", (1.80, 2.70)),
     ("resnet32-group", "fused", (1.80, 2.70)),
     ("resnet32-group", "layerwise", (1.45, 2.35)),
     ("transformer", "fused", (1.80, 2.70)),

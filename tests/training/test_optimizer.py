@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -192,15 +193,25 @@ def test_other_errors_of_a_step_stay_what_they_are() -> None:
         take_step(optimizer)
 
 
-def test_adamw_is_that_of_torch(tiny: wb.Task) -> None:
-    task = with_model(tiny, KINDS["float32"][0], optimizer="adamw", lr=0.01, weight_decay=0.1)
+@pytest.mark.parametrize(
+    ("recipe", "torchs"),
+    [
+        ({"optimizer": "adamw"}, torch.optim.AdamW),
+        ({"nesterov": True}, functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True)),
+    ],
+    ids=["adamw", "nesterov"],
+)
+def test_optimisers_are_those_of_torch(
+    tiny: wb.Task, recipe: dict[str, Any], torchs: Callable[..., torch.optim.Optimizer]
+) -> None:
+    task = with_model(tiny, KINDS["float32"][0], lr=0.01, weight_decay=0.1, **recipe)
     run = wb.start(task, 0)
     model = copy.deepcopy(run.model)
     groups: list[dict[str, Any]] = [
         {"params": [p for p in model.parameters() if p.ndim > 1]},
         {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, lr=0.01, weight_decay=0.1)
+    optimizer = torchs(groups, lr=0.01, weight_decay=0.1)
     for batch in run:
         if run.steps_taken == 9:
             break
@@ -228,7 +239,9 @@ class Twin(wb.Weighter):
         return torch.full((len(batch),), 1 / len(batch))
 
 
-@pytest.mark.parametrize("changes", [{"schedule": "cosine"}, {"optimizer": "adamw", "lr": 0.01}])
+@pytest.mark.parametrize(
+    "changes", [{"schedule": "cosine"}, {"optimizer": "adamw", "lr": 0.01}, {"nesterov": True}]
+)
 def test_a_second_network_is_trained_as_the_first(tiny: wb.Task, changes: dict[str, Any]) -> None:
     recipe = dataclasses.replace(tiny.recipe, weight_decay=0.01, **changes)
     run = wb.start(dataclasses.replace(tiny, recipe=recipe), 0, twin := Twin())

@@ -36,16 +36,25 @@ def test_adamw_takes_no_momentum_of_1() -> None:
         wb.Recipe(momentum=1.0, optimizer="adamw")
 
 
-@pytest.mark.parametrize(("field", "value"), [("optimizer", "adamw"), ("schedule", "cosine")])
-def test_both_are_everybodys(field: str, value: str) -> None:
+@pytest.mark.parametrize("other", [{"optimizer": "adamw"}, {"momentum": 0.0}])
+def test_nesterov_is_a_momentum_of_sgd(other: dict[str, object]) -> None:
+    with pytest.raises(BadSpec, match="nesterov=true: it is for sgd with a momentum above 0"):
+        wb.Recipe(nesterov=True, **other)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("optimizer", "adamw"), ("schedule", "cosine"), ("nesterov", True)]
+)
+def test_all_are_everybodys(field: str, value: str) -> None:
     other = dataclasses.replace(wb.Recipe(), **{field: value})  # type: ignore[arg-type]
     with pytest.raises(OverBudget, match=f"sets {field} to {value}"):
         wb.Recipe().refuse_changes(other)
 
 
-def test_both_stand_in_brackets_only_where_they_differ() -> None:
+def test_they_stand_in_brackets_only_where_they_differ() -> None:
     task = wb.make_task("digits-background-flip-v0[optimizer=adamw,schedule=cosine]")
     assert (task.recipe.optimizer, task.recipe.schedule) == ("adamw", "cosine")
+    assert wb.make_task("digits-background-flip-v0[nesterov=true]").recipe.nesterov
     assert wb.make_task("digits-background-flip-v0[optimizer=sgd]").name.endswith("-v0")
 
 

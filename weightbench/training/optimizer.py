@@ -33,7 +33,9 @@ def build_optimizer(
     if recipe.optimizer == "adamw":
         betas = (recipe.momentum, 0.999)
         return torch.optim.AdamW(groups, lr=recipe.lr, betas=betas, fused=fused)
-    return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, fused=fused)
+    return torch.optim.SGD(
+        groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=fused
+    )
 
 
 def _fusible(parameter: nn.Parameter) -> bool:

@@ -28,6 +28,7 @@ class Recipe:
         batch_size: examples a step.
         lr: learning rate at the start.
         momentum: of SGD; the decay of the first moment of AdamW.
+        nesterov: whether SGD's momentum looks ahead (Sutskever et al. 2013, as torch has it).
         weight_decay: on weights (two or more dimensions); biases and norms have none.
         milestones: shares of ``steps`` after which a ``step`` schedule multiplies the learning rate
             by ``decay``.
@@ -54,6 +55,7 @@ class Recipe:
     bf16: str = "never"
     optimizer: str = "sgd"
     schedule: str = "step"
+    nesterov: bool = False
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot train anything."""
@@ -66,6 +68,8 @@ class Recipe:
                 raise BadSpec(f"{name}={getattr(self, name)}: expected {expected}")
         if self.optimizer == "adamw" and not 0 <= self.momentum < 1:
             raise BadSpec(f"momentum={self.momentum}: adamw needs one from 0 to below 1")
+        if self.nesterov and (self.optimizer != "sgd" or self.momentum <= 0):
+            raise BadSpec("nesterov=true: it is for sgd with a momentum above 0")
 
     def autocast(self, device: torch.device) -> contextlib.AbstractContextManager[object]:
         """The precision in which a network runs on ``device``."""
