@@ -67,7 +67,7 @@ def test_a_wrapper_card_leaves_out_what_it_wraps() -> None:
 def test_a_suite_card_says_what_it_runs() -> None:
     text = str(card("quick"))
     assert "l2rw" in text
-    assert "digits-long-tail-v0" in text
+    assert "digits-pair-flip-v0" in text
 
 
 def test_a_weighter_in_a_file_has_a_card(tmp_path: Path) -> None:

@@ -24,9 +24,8 @@ def test_a_constant_difference_is_found_on_every_task() -> None:
     comparison = compare(entries(one=0.05, two=0.0), "one", "two")
     for difference in comparison.tasks:
         assert difference.difference.mean == pytest.approx(0.05)
-        assert difference.difference.low == pytest.approx(0.05)
-        assert difference.p == pytest.approx(2 / 2**8)
-        assert difference.holm == pytest.approx(4 / 2**8)
+        assert difference.difference.low == pytest.approx(0.05, abs=0.001)  # to a test row
+        assert difference.p < 1e-9
         assert difference.n == 8
         assert difference.verdict == "first is better"
 
@@ -61,11 +60,11 @@ def test_only_shared_seeds_are_paired() -> None:
     assert comparison.tasks[0].difference.mean == pytest.approx(0.05)
 
 
-def test_too_few_seeds_are_said_to_be_too_few() -> None:
-    comparison = compare(entries(seeds=5, one=0.05, two=0.0), "one", "two")
-    assert {d.verdict for d in comparison.tasks} == {"too few seeds to tell"}
-    assert comparison.overall is not None
-    assert comparison.overall.verdict == "too few seeds to tell"
+def test_of_a_single_seed_it_is_said_that_it_takes_two() -> None:
+    comparison = compare(entries(seeds=1, one=0.05, two=0.0), "one", "two")
+    said = "too few seeds to tell: it takes two on every task"
+    assert {d.verdict for d in comparison.tasks} == {said}
+    assert {d.p for d in comparison.tasks} == {1.0}
 
 
 def test_a_weighter_beside_itself_cannot_be_told_apart() -> None:

@@ -218,7 +218,7 @@ def test_exports_have_every_metric_that_the_records_have() -> None:
 def test_a_board_by_accuracy_alone_is_written_as_ever() -> None:
     older = generated.records(generated.anchored(6, ["a-v0"]))
     cell = json.loads(to_json([board(older)]))["rows"][0]["cells"]["a-v0"]
-    assert set(cell) == {"accuracy", "skill", "seeds", "failures"}
+    assert set(cell) == {"accuracy", "skill", "seeds", "failures", "gain"}
     assert "score" not in to_csv([board(older)]).partition("\n")[0]
 
 

@@ -100,7 +100,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the difference on each task and over all of them."""
     table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
     table.add_column("task", no_wrap=True)
-    for name in ("A", "B", "A - B [95 %]", "p", "p (Holm)", "n"):
+    for name in ("A", "B", "A - B [95 %]", "p", "n"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for difference in comparison.tasks:
@@ -127,7 +127,6 @@ def _difference(difference: Difference, name: str) -> list[Text]:
         f"{difference.other:.3f}",
         f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]",
         f"{difference.p:.2g}",
-        f"{difference.holm:.2g}",
         str(difference.n),
         difference.verdict,
     ]

@@ -10,17 +10,17 @@ from weightbench.scoring.anchors import (
 )
 from weightbench.scoring.board import board
 from weightbench.scoring.comparison import Comparison, Difference, compare
-from weightbench.scoring.entries import Board, Cell, CostRatios, Interval, Row
-from weightbench.scoring.significance import ENOUGH_SEEDS
+from weightbench.scoring.entries import Board, Cell, CostRatios, Duel, Finding, Interval, Row
 
 __all__ = [
-    "ENOUGH_SEEDS",
     "Anchor",
     "Board",
     "Cell",
     "Comparison",
     "CostRatios",
     "Difference",
+    "Duel",
+    "Finding",
     "Interval",
     "Row",
     "board",

@@ -7,27 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from weightbench._version import ENGINE
 from weightbench.records.schema import Cost, Record
 from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
 from weightbench.registry.metrics import METRICS
-from weightbench.scoring.anchors import Anchor, describe, informative, own_anchors
+from weightbench.scoring.anchors import Anchor, informative, own_anchors
 from weightbench.scoring.costs import cost_ratios
-from weightbench.scoring.entries import Board, Cell, CostRatios, Row
-from weightbench.scoring.groups import draws_of
+from weightbench.scoring.entries import Board, Cell, CostRatios, Interval, Row
+from weightbench.scoring.findings import findings
+from weightbench.scoring.inference import Estimate, of_pair, of_sample
+from weightbench.scoring.leaders import leaders
 from weightbench.scoring.metrics import by_class, having, own_metrics, values_of
-from weightbench.scoring.resampling import bootstrap, interval
-from weightbench.scoring.results import (
-    Sample,
-    Samples,
-    Vector,
-    all_metrics,
-    chances,
-    choose,
-    samples,
-)
-from weightbench.scoring.significance import ENOUGH_SEEDS
-from weightbench.scoring.standing import Standing, standings, too_few
+from weightbench.scoring.notes import notes_of
+from weightbench.scoring.results import Sample, Samples, all_metrics, chances, choose, samples
+from weightbench.scoring.standing import Standing, duels, standings
 
 
 def board(
@@ -56,13 +48,21 @@ def board(
     by_name, anchors, notes = anchored(kept, frozen or {}, metric)
     known = {task: anchors[task] for task in tasks if task in anchors}
     anchors = informative(known)
-    notes = chosen.notes + notes
-    notes += _warnings(by_name, tasks, known, metric)
-    rows = _rows(by_name, tasks, anchors, cost_ratios(costs, kept, tasks), all_metrics(kept))
+    ranked = _ranked(by_name, anchors)
+    fought = duels(ranked, by_name, anchors)
+    places = standings(ranked, fought)
+    ratios = cost_ratios(costs, kept, tasks)
+    rows = _rows(by_name, tasks, anchors, ratios, all_metrics(kept), places)
     if metric is not None and not anchors:
         rows = sorted(rows, key=lambda row: _order_by(row, metric))
-    metrics = {task: s.metric for (task, _), s in by_name.items() if s.metric != "accuracy"}
-    return Board(tuple(tasks), tuple(rows), anchors, tuple(notes), tuple(kept), metrics=metrics)
+    notes = chosen.notes + notes
+    notes += notes_of(by_name, tasks, known, metric, rows, fought)
+    scored = Board(
+        tuple(tasks), tuple(rows), anchors, tuple(notes), tuple(kept),
+        metrics={task: s.metric for (task, _), s in by_name.items() if s.metric != "accuracy"},
+        duels=fought, leaders=leaders(by_name, tasks),
+    )  # fmt: skip
+    return dataclasses.replace(scored, findings=findings(scored, by_name))
 
 
 def anchored(
@@ -97,125 +97,34 @@ def anchored(
     return by_name, {**valid, **own}, notes
 
 
-def _warnings(
-    by_name: Samples, tasks: Sequence[str], known: Mapping[str, Anchor], metric: str | None
-) -> list[str]:
-    """What a reader must know of tasks, seeds, gaps and failures; ``known`` are all anchors."""
-    anchors = informative(known)
-    skill = metric is None or METRICS[metric].skill
-    notes = [
-        *_about_metrics(by_name, metric),
-        *(
-            _about_task(task, by_name, known.get(task), task in anchors)
-            for task in tasks
-            if skill or all(task != other for other, _ in by_name)
-        ),
-        _about_engine(by_name),
-        _about_seeds(by_name, anchors),
-        _about_gaps(by_name, anchors),
-        _about_failures(by_name),
-    ]
-    return [note for note in notes if note]
-
-
-def _about_task(task: str, by_name: Samples, anchor: Anchor | None, counts: bool) -> str | None:
-    """Why a task gives no skill, or little; ``counts`` says whether its anchors are used."""
-    records = [r for (other, _), s in by_name.items() if other == task for r in s.records]
-    if not records:
-        return f"{task}: no records"
-    if any(r.training and r.training.realised_noise is None for r in records):
-        return f"{task}: nobody knows its true labels: no skill; weightbench compare says more"
-    if anchor is None:
-        return f"{task}: no skill, for it needs {LOWER_ANCHOR} below {UPPER_ANCHOR} as anchors"
-    if not counts:
-        why = "what is left counts for no skill" if anchor.is_wide else "too little for skill"
-        return f"{task}: {describe(anchor)}, {why}"
-    if not anchor.is_informative:
-        return f"{task}: {describe(anchor)}; skill says little there"
-    return None
-
-
-def _about_metrics(by_name: Samples, metric: str | None) -> list[str]:
-    """What cells are in where that is not accuracy."""
-    if metric is not None:
-        order = "" if METRICS[metric].skill else "; it gives no skill and no places"
-        better = "more" if METRICS[metric].higher else "less"
-        return [f"scored by {metric}, {METRICS[metric].words}: {better} is better{order}"]
-    own = {task: sample.metric for (task, _), sample in by_name.items()}
-    return [
-        f"{task}: scored by {name}, {METRICS[name].words}"
-        for task, name in own.items()
-        if name != "accuracy"
-    ]
-
-
-def _about_engine(by_name: Samples) -> str | None:
-    """Which tasks were trained before numbers moved last."""
-    older: dict[str, int] = {}
-    for (task, _), sample in by_name.items():
-        older.update((task, r.trial.engine) for r in sample.records if r.trial.engine < ENGINE)
-    if not older:
-        return None
-    made = f"engine {'/'.join(map(str, sorted(set(older.values()))))}; today's is {ENGINE}"
-    return f"{', '.join(sorted(older))}: as an earlier version of weightbench made it ({made})"
-
-
-def _about_seeds(by_name: Samples, anchors: Mapping[str, Anchor]) -> str | None:
-    """Whether there are seeds enough to tell anybody apart."""
-    fewest = min((len(sample.seeds) for sample in by_name.values()), default=ENOUGH_SEEDS)
-    if fewest < ENOUGH_SEEDS:
-        return f"fewer than {ENOUGH_SEEDS} seeds somewhere: too few to tell methods apart"
-    ranked = len(_ranked(by_name, anchors))
-    needed = too_few(ranked, len(anchors), fewest)
-    if needed and anchors:
-        return (
-            f"{fewest} seeds on {len(anchors)} tasks are too few to tell any of {ranked} "
-            f"weighters apart, however far apart they are: that takes {needed} seeds"
-        )
-    return None
-
-
-def _about_gaps(by_name: Samples, anchors: Mapping[str, Anchor]) -> str | None:
-    """Who lacks a task."""
-    partly = {w for _, w in by_name if any((task, w) not in by_name for task in anchors)}
-    if not partly:
-        return None
-    who = ", ".join(sorted(partly)) if len(partly) < 4 else f"{len(partly)} weighters"
-    return f"{who}: not on every task, so no place; skill is a mean over fewer tasks"
-
-
-def _about_failures(by_name: Samples) -> str | None:
-    failures = sum(int(sample.failed.sum()) for sample in by_name.values())
-    return f"{failures} failed trials count as chance level" if failures else None
-
-
 def _rows(
     by_name: Samples,
     tasks: Sequence[str],
     anchors: Mapping[str, Anchor],
     costs: Mapping[str, CostRatios],
     others: Mapping[str, Samples],
+    places: Mapping[str, Standing],
 ) -> list[Row]:
     """All weighters by skill, the best first; below them those that lack a task."""
-    weighters = sorted({weighter for _, weighter in by_name})
-    cells: dict[str, dict[str, Cell]] = {weighter: {} for weighter in weighters}
-    skills: dict[str, list[tuple[float, Vector]]] = {weighter: [] for weighter in weighters}
-    for task in tasks:
-        for weighter in weighters:
-            sample = by_name.get((task, weighter))
-            if sample is None:
-                continue
-            cell, skill = _cell(sample, task, anchors.get(task))
-            metrics = {
-                name: interval(float(found.score.mean()), draws_of(found, task))
-                for name, by_metric in others.items()
-                if (found := by_metric.get((task, weighter)))
-            }
-            cell = dataclasses.replace(cell, metrics=metrics)
-            cells[weighter][task] = cell
-            skills[weighter] += [skill] if skill else []
-    places = standings(_ranked(by_name, anchors), by_name, anchors)
-    rows = [_row(w, by_name, cells[w], skills[w], costs.get(w), places.get(w)) for w in weighters]
+    rows = []
+    for weighter in sorted({weighter for _, weighter in by_name}):
+        own = {task: by_name[task, weighter] for task in tasks if (task, weighter) in by_name}
+        cells = {
+            task: _cell(
+                sample,
+                anchors.get(task),
+                None if weighter == LOWER_ANCHOR else by_name.get((task, LOWER_ANCHOR)),
+                {name: m[task, weighter] for name, m in others.items() if (task, weighter) in m},
+            )
+            for task, sample in own.items()
+        }
+        skills = [
+            _skill(of_sample(own[task]), anchors[task])
+            for task in tasks
+            if task in own.keys() & anchors.keys()
+        ]
+        skill = Estimate.over(skills).interval() if skills else None
+        rows.append(_row(weighter, own, cells, skill, costs.get(weighter), places.get(weighter)))
     return sorted(rows, key=lambda row: _order(row, anchors))
 
 
@@ -239,46 +148,52 @@ def _order_by(row: Row, metric: str) -> tuple[int, float]:
     return -len(means), float(np.mean(means)) * (-1 if METRICS[metric].higher else 1)
 
 
+def _skill(score: Estimate, anchor: Anchor) -> Estimate:
+    return score.less(anchor.lower).times(1 / anchor.gap)
+
+
 def _cell(
-    sample: Sample, task: str, anchor: Anchor | None
-) -> tuple[Cell, tuple[float, Vector] | None]:
-    """A cell; and its mean skill with the bootstrap draws of it."""
-    draws, mean = draws_of(sample, task), float(sample.score.mean())
-    accuracy, exact = float(sample.accuracy.mean()), sample.metric == "accuracy"
-    skill = None
-    if anchor:
-        skill = (float(anchor.skill(np.array([mean]))[0]), anchor.skill(draws))
-    cell = Cell(
-        accuracy=interval(accuracy, draws if exact else bootstrap(sample.accuracy, task)),
-        skill=interval(*skill) if skill else None,
+    sample: Sample, anchor: Anchor | None, plain: Sample | None, others: Mapping[str, Sample]
+) -> Cell:
+    """A weighter on a task, beside plain training there, and in its other metrics."""
+    score, exact = of_sample(sample), sample.metric == "accuracy"
+    rows = dataclasses.replace(sample, score=sample.accuracy, metric="accuracy")
+    return Cell(
+        accuracy=(score if exact else of_sample(rows)).interval(),
+        skill=_skill(score, anchor).interval() if anchor else None,
         seeds=len(sample.seeds),
         failures=int(sample.failed.sum()),
-        score=interval(mean, draws),
+        score=score.interval(),
         metric=sample.metric,
+        metrics={name: of_sample(other).interval() for name, other in others.items()},
         by_class=by_class(sample.records),
+        gain=_gain(sample, plain) if plain else None,
     )
-    return cell, skill
+
+
+def _gain(sample: Sample, plain: Sample) -> Interval:
+    better = of_pair(sample, plain).times(1 if METRICS[sample.metric].higher else -1)
+    return better.interval()
 
 
 def _row(
     weighter: str,
-    by_name: Samples,
+    own: Mapping[str, Sample],
     cells: Mapping[str, Cell],
-    skills: Sequence[tuple[float, Vector]],
+    skill: Interval | None,
     cost: CostRatios | None,
     standing: Standing | None,
 ) -> Row:
-    means, draws = [mean for mean, _ in skills], [drawn for _, drawn in skills]
-    trained = [r.training for t in cells for r in by_name[t, weighter].records if r.training]
+    trained = [r.training for sample in own.values() for r in sample.records if r.training]
     return Row(
         weighter=weighter,
-        privileged=_privileged(by_name, weighter),
+        privileged=any(sample.records[0].trial.privileged for sample in own.values()),
         used_holdout=any(training.used_holdout for training in trained),
         track=max((training.track for training in trained), default=None),
         rank=standing.first if standing else None,
         rank_last=standing.last if standing else None,
         ties=standing.ties if standing else (),
-        skill=interval(float(np.mean(means)), np.mean(draws, axis=0)) if means else None,
+        skill=skill,
         cells=cells,
         cost=cost,
     )

@@ -12,12 +12,10 @@ from weightbench.records.schema import Record
 from weightbench.registry.metrics import METRICS
 from weightbench.scoring.anchors import Anchor, informative
 from weightbench.scoring.board import anchored
-from weightbench.scoring.entries import Interval
-from weightbench.scoring.groups import draws_of
-from weightbench.scoring.resampling import bootstrap, interval
-from weightbench.scoring.results import Sample, Samples, Vector, choose
-from weightbench.scoring.significance import ENOUGH_SEEDS, LEVEL, holm, sign_flip
-from weightbench.scoring.standing import PairedSkill
+from weightbench.scoring.entries import POINTS, SKILL, Interval
+from weightbench.scoring.inference import Estimate, of_pair
+from weightbench.scoring.results import Samples, choose
+from weightbench.scoring.standing import difference
 from weightbench.spec import suggest
 
 
@@ -29,11 +27,11 @@ class Difference:
         task: a task, or ``all`` for skill over all tasks.
         one: mean of the first.
         other: mean of the second.
-        difference: with its 95 % paired bootstrap interval.
-        p: of the two-sided sign-flip test; over all tasks where they are ``all``.
-        holm: p after Holm's correction over the tasks of this comparison; p itself for ``all``.
+        difference: with its 95 % interval, of t, on paired differences.
+        p: two-sided, of the t test that the interval belongs to.
         n: shared seeds, or (task, seed) pairs.
-        enough: whether there are seeds enough to tell anything, 6 on each task.
+        needed: about how many seeds on a task it would take to say more, as seeds went so far;
+            None where they say enough, or where nothing is known of how they differ.
         metric: what this is in; ``skill`` where it is over all tasks.
     """
 
@@ -42,20 +40,29 @@ class Difference:
     other: float
     difference: Interval
     p: float
-    holm: float
     n: int
-    enough: bool
+    needed: int | None
     metric: str = "accuracy"
 
     @property
+    def sign(self) -> str:
+        """``A`` or ``B`` is better, ``=`` they are alike to what matters, ``?`` cannot be said."""
+        if self.difference.excludes_zero:
+            higher = self.metric not in METRICS or METRICS[self.metric].higher
+            return "A" if (self.difference.mean > 0) == higher else "B"
+        return "?" if self.needed or not self.difference.is_known else "="
+
+    @property
     def verdict(self) -> str:
-        """In words."""
-        if not self.enough:
-            return "too few seeds to tell"
-        if self.holm >= LEVEL:
-            return "cannot be told apart"
-        higher = self.metric not in METRICS or METRICS[self.metric].higher
-        return f"{'first' if (self.difference.mean > 0) == higher else 'second'} is better"
+        """In words: what the interval says, and no more."""
+        if self.sign in "AB":
+            return f"{'first' if self.sign == 'A' else 'second'} is better"
+        if not self.difference.is_known:
+            return "too few seeds to tell: it takes two on every task"
+        most = max(-self.difference.low, self.difference.high)
+        if self.needed:
+            return f"too few seeds to tell: about {self.needed} would do"
+        return f"cannot be told apart: at most {most:.2g} apart"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,9 +102,7 @@ def compare(
     tasks = [task for task, w in by_name if w == one and _shared(by_name, task, one, other)]
     if not tasks:
         raise UnknownName(f"{one} and {other} share no seed of any task")
-    found = [_on_task(by_name, task, one, other) for task in tasks]
-    adjusted = holm([difference.p for difference in found])
-    by_task = [dataclasses.replace(d, holm=p) for d, p in zip(found, adjusted, strict=True)]
+    by_task = [_on_task(by_name, task, one, other) for task in tasks]
     scored = informative({task: anchors[task] for task in tasks if task in anchors})
     overall = _overall(by_name, scored, one, other) if scored else None
     return Comparison(one, other, tuple(by_task), overall, (*chosen.notes, *notes))
@@ -109,53 +114,50 @@ def _shared(by_name: Samples, task: str, one: str, other: str) -> list[int]:
     return [int(s) for s in np.intersect1d(by_name[task, one].seeds, by_name[task, other].seeds)]
 
 
-def _pair(by_name: Samples, task: str, one: str, other: str) -> tuple[Sample, Sample]:
-    shared = _shared(by_name, task, one, other)
-    return by_name[task, one].of_seeds(shared), by_name[task, other].of_seeds(shared)
-
-
-def _draws(first: Sample, second: Sample, task: str) -> Vector:
-    """Of the difference; over test rows too where it is between worst groups."""
-    if first.metric == "worst_group_recall":
-        return draws_of(first, task) - draws_of(second, task, 1)
-    return bootstrap(first.score - second.score, task)
-
-
 def _on_task(by_name: Samples, task: str, one: str, other: str) -> Difference:
-    first, second = _pair(by_name, task, one, other)
-    differences = first.score - second.score
-    p = sign_flip(differences)
+    shared = _shared(by_name, task, one, other)
+    first, second = (by_name[task, name].of_seeds(shared) for name in (one, other))
+    found = of_pair(first, second)
+    margin = POINTS if METRICS[first.metric].skill else None
     return Difference(
         task=task,
         one=float(first.score.mean()),
         other=float(second.score.mean()),
-        difference=interval(float(differences.mean()), _draws(first, second, task)),
-        p=p,
-        holm=p,
-        n=len(differences),
-        enough=len(differences) >= ENOUGH_SEEDS,
+        difference=found.interval(),
+        p=found.p,
+        n=len(shared),
+        needed=_needed(found, len(shared), margin),
         metric=first.metric,
     )
 
 
 def _overall(by_name: Samples, anchors: Mapping[str, Anchor], one: str, other: str) -> Difference:
-    ones, others, draws = [], [], []
+    ones, others, count = [], [], 0
     for task, anchor in anchors.items():
-        first, second = _pair(by_name, task, one, other)
+        shared = _shared(by_name, task, one, other)
+        first, second = (by_name[task, name].of_seeds(shared) for name in (one, other))
         ones.append(anchor.skill(first.score).mean())
         others.append(anchor.skill(second.score).mean())
-        draws.append(_draws(first, second, task) / anchor.gap)
-    parts, fewest = PairedSkill((one, other), by_name, anchors).differences(one, other)
-    mean = float(np.mean(ones) - np.mean(others))
-    p = sign_flip(parts)
+        count += len(shared)
+    found = difference(one, other, by_name, anchors)
     return Difference(
         task="all",
         one=float(np.mean(ones)),
         other=float(np.mean(others)),
-        difference=interval(mean, np.mean(draws, axis=0)),
-        p=p,
-        holm=p,
-        n=len(parts),
-        enough=fewest >= ENOUGH_SEEDS,
+        difference=found.interval(),
+        p=found.p,
+        n=count,
+        needed=_needed(found, round(count / len(anchors)), SKILL),
         metric="skill",
     )
+
+
+def _needed(found: Estimate, seeds: int, margin: float | None) -> int | None:
+    """Seeds that would tell a difference as large as is seen, or that there is none that matters.
+
+    None where it is told, or where all that matters is excluded.
+    """
+    interval = found.interval()
+    if margin is None or interval.excludes_zero or max(-interval.low, interval.high) <= margin:
+        return None
+    return found.seeds_for(max(abs(found.mean), margin), seeds)

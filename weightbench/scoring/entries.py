@@ -11,6 +11,8 @@ from weightbench.registry.tracks import Track
 from weightbench.scoring.anchors import Anchor
 
 LEVEL = 0.05  # of every test, and what an interval leaves out
+MOST_TIME_WIDTH = 0.2  # of the time itself
+POINTS, SKILL = 0.03, 0.1  # of a share of test rows, and of skill: differences that matter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +27,11 @@ class Interval:
     def is_known(self) -> bool:
         """Whether there were seeds enough for an interval: two on every task."""
         return math.isfinite(self.low) and math.isfinite(self.high)
+
+    def __str__(self) -> str:
+        """To two digits, with its sign: a difference."""
+        ends = f" [{self.low:+.2f}, {self.high:+.2f}]" if self.is_known else ""
+        return f"{self.mean:+.2f}{ends}"
 
     @property
     def excludes_zero(self) -> bool:
@@ -82,7 +89,7 @@ class Cell:
     ``skill`` is None where the task has no anchors. ``score`` is in ``metric``, which skill is told
     in; ``metrics`` are all others that its records have, ``by_class`` means of each class.
     ``gain`` is how much better than plain training it is at the same seeds, in ``metric``: above 0
-    is better, also where less of the metric is. None where it is plain training or that was not run.
+    is better, also where less of the metric is. Plain training itself has none.
     """
 
     accuracy: Interval
@@ -101,7 +108,8 @@ class CostRatios:
     """What a whole training costs beside uniform's, as geometric means over tasks.
 
     Steps at the probed ratio, and what is done outside of them by its floating point operations,
-    over uniform's steps; memory is the peak of a step.
+    over uniform's steps; memory is the peak of a step. ``time_low`` and ``time_high`` are a 95 %
+    interval, from the quartiles of each probe. Uniform's are 1 by definition.
     """
 
     time: float
@@ -109,6 +117,11 @@ class CostRatios:
     time_high: float
     flops: float | None
     memory: float
+
+    @property
+    def time_known(self) -> bool:
+        """Whether the interval of time is no wider than a fifth: it is on a busy machine."""
+        return self.time_high - self.time_low <= MOST_TIME_WIDTH * self.time
 
 
 @dataclasses.dataclass(frozen=True)

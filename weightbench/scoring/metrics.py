@@ -38,6 +38,20 @@ def groups_of(tallies: Iterable[Tally]) -> list[tuple[int, int]]:
     return [*large, rest] if rest[0] >= LEAST_ROWS or (rest[0] and not large) else large
 
 
+def worst_group_variance(scores: Scores) -> float:
+    """Of the recall of the worst group, as its rows are drawn from many; 0 where there is none.
+
+    The binomial p (1 - p) / n, p after one more right and one more wrong row, so that a group
+    without a mistake is not known without doubt.
+    """
+    groups = groups_of(scores.tallies) if scores.grouped else []
+    if not groups:
+        return 0.0
+    rows, right = min(groups, key=lambda group: group[1] / group[0])
+    share = (right + 1) / (rows + 2)
+    return share * (1 - share) / rows
+
+
 def _balanced(scores: Scores) -> float | None:
     return _mean([recall for _, recall in recalls(scores.tallies).values()])
 

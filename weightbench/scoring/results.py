@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -11,7 +12,13 @@ from numpy.typing import NDArray
 
 from weightbench.records.schema import Record
 from weightbench.registry.metrics import METRICS
-from weightbench.scoring.metrics import chance_of, having, own_metrics, values_of
+from weightbench.scoring.metrics import (
+    chance_of,
+    having,
+    own_metrics,
+    values_of,
+    worst_group_variance,
+)
 
 Vector = NDArray[np.float64]
 
@@ -35,6 +42,24 @@ class Sample:
     failed: NDArray[np.bool_]
     score: Vector
     metric: str = "accuracy"
+
+    @functools.cached_property
+    def grain(self) -> float:
+        """The step in which scores are counted: a test row's share; 0 where there is none."""
+        rows = [r.training.sizes.get("test", 0) for r in self.records if r.training]
+        return 1 / max(rows) if METRICS[self.metric].skill and any(rows) else 0.0
+
+    @functools.cached_property
+    def row_variance(self) -> float:
+        """Of a worst group's recall, that there are so few test rows of it; 0 in other metrics.
+
+        All seeds are taken to be tested on the same rows, so that more seeds do not make up for few
+        rows. Where each draws a test split of its own, that is too wide rather than too narrow.
+        """
+        if self.metric != "worst_group_recall":
+            return 0.0
+        scores = [r.training.scores for r in self.records if r.training and r.training.scores]
+        return float(np.mean([worst_group_variance(one) for one in scores])) if scores else 0.0
 
     def of_seeds(self, seeds: Sequence[int]) -> Sample:
         """The trials of these seeds alone."""

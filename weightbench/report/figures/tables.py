@@ -16,7 +16,8 @@ from weightbench.records.predictions import Predictions
 from weightbench.records.schema import Record
 from weightbench.records.weights import Weights
 from weightbench.report.sweeps import families
-from weightbench.scoring.resampling import bootstrap, interval
+from weightbench.scoring import Interval
+from weightbench.scoring.inference import Estimate
 from weightbench.spec import Value, parse_spec
 
 BINS = 20
@@ -47,7 +48,7 @@ def by_parameter(
     """Accuracy of each weighter against a parameter of the task, between two values it has not.
 
     Columns: family (the task without that parameter), the parameter, weighter, accuracy, low, high
-    (95 % bootstrap interval) and seeds.
+    (95 % interval) and seeds.
     """
 
     def table(source: Source) -> pd.DataFrame:
@@ -66,7 +67,7 @@ def by_parameter(
         rows = []
         for (task, weighter), group in groups.items():
             if task in families_of:
-                mean = interval(*_accuracy(group, task))
+                mean = _accuracy(group)
                 numbers = (mean.mean, mean.low, mean.high, len(group))
                 rows.append((*families_of[task], weighter, *numbers))
         columns = ["family", name, "weighter", "accuracy", "low", "high", "seeds"]
@@ -166,9 +167,9 @@ def _groups(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
     return dict(sorted(groups.items()))
 
 
-def _accuracy(group: Sequence[Record], task: str) -> tuple[float, NDArray[np.float64]]:
-    values = np.array([r.training.accuracy for r in group if r.training])
-    return float(values.mean()), bootstrap(values, task)
+def _accuracy(group: Sequence[Record]) -> Interval:
+    values = [r.training.accuracy for r in group if r.training]
+    return Estimate.of(np.array(values)).interval()
 
 
 def _value(task: str, name: str, default: Callable[[str, str], Value]) -> Value:
