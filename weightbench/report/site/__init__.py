@@ -10,7 +10,6 @@ from markupsafe import Markup, escape
 
 from weightbench.report.cards import Card
 from weightbench.report.site.beside import Beside
-from weightbench.report.site.numbers import proper
 from weightbench.report.site.view import page
 from weightbench.scoring import Board
 from weightbench.texts import page as shown
@@ -43,7 +42,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"breakable": _breakable, "signs": proper}
+    environment.filters |= {"breakable": _breakable}
     return environment.get_template("page.html").render(
         page=page(boards, cards),
         beside=beside or Beside(),

@@ -37,6 +37,15 @@ const words = (x, y, text, anchor = "start") => {
   return made;
 };
 
+// Round numbers between two, three to six of them.
+const roundTicks = (low, high) => {
+  const rough = (high - low) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
+};
+
 const spanOf = (values, least) => {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const more = Math.max((high - low) * 0.08, least);
@@ -88,7 +97,7 @@ const curvePicture = (cell, plain) => {
   const [low, high] = spanOf(curves.flatMap(([, [, values]]) => values), 10);
   const x = scaled(0, Math.max(...curves.flatMap(([, [steps]]) => steps)), left, width - 14);
   const y = scaled(low, high, height - 34, 10);
-  const ticks = [low, (low + high) / 2, high].map((value) => words(left - 8, y(value) + 4, fixed(value / 10, 0), "end"));
+  const ticks = roundTicks(low, high).map((value) => words(left - 8, y(value) + 4, fixed(value / 10, high - low < 40 ? 1 : 0), "end"));
   const drawn = curves.map(([kind, [steps, values]]) => draw("polyline", {
     class: kind, points: steps.map((step, i) => `${x(step).toFixed(1)},${y(values[i]).toFixed(1)}`).join(" "),
   }));

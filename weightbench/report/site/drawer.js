@@ -110,7 +110,7 @@ const placeWords = (board, number) => {
   const told = (sign) => duels.filter(([, [mean], p]) => p < 0.05 && Math.sign(mean) === sign).length;
   const ties = duels.filter(([, , p]) => p >= 0.05);
   const level = ties.length ? ` It cannot be told from ${namesOf(ties.slice(0, 6))}${ties.length > 6 ? ` and ${ties.length - 6} more` : ""}.` : "";
-  return duels.length ? `${where} Better beyond chance than ${told(1)} methods, worse than ${told(-1)}.${level}` : where;
+  return duels.length ? `${where} Better beyond chance than ${told(1) || "none"}, worse than ${told(-1) || "none"}.${level}` : where;
 };
 
 const duelsPart = (board, number) => {
@@ -123,7 +123,7 @@ const duelsPart = (board, number) => {
     make("td", { className: "number" }, within(duel[1], (v) => signed(v, 2)).trim() || "\u2013"),
     make("td", { className: "number" }, duel[2] < 0.001 ? "<.001" : fixed(duel[2], 3)),
     make("td", {}, verdict(duel))));
-  const head = make("thead", {}, make("tr", {}, ...["against", "skill", "95 %", "p (Holm)", "it is"].map((text) => make("th", { scope: "col" }, text))));
+  const head = make("thead", {}, make("tr", {}, ...["against", "skill", "95 %", "p (Holm)", "verdict"].map((text) => make("th", { scope: "col" }, text))));
   return part("Against every other, paired by seed", make("table", {}, head, make("tbody", {}, ...rows)));
 };
 

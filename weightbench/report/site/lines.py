@@ -27,6 +27,7 @@ class Dot:
         kind: ``best`` or ``level`` with the best of the column, ``worse`` than plain training
             beyond chance, or empty.
         value: what the column is sorted by, the higher the better; empty where there is none.
+        interval: of the score, for where it is not drawn.
         failed: how many of its trials.
         said: all of it in words, for whoever cannot see.
     """
@@ -35,6 +36,7 @@ class Dot:
     mark: Mark | None
     kind: str
     value: str
+    interval: str
     failed: int
     said: str
 
@@ -137,7 +139,7 @@ def _time_said(cost: CostRatios | None) -> str:
 def _dot(row: Row, column: Column, board: Board) -> Dot:
     cell = row.cells.get(column.task)
     if cell is None:
-        return Dot(DASH, None, "", "", 0, f"{row.weighter} was not run on {column.words}")
+        return Dot(DASH, None, "", "", "", 0, f"{row.weighter} was not run on {column.words}")
     text, kind = score(cell.score.mean, cell.metric), kind_of(row, column.task, board)
     where = f"{column.words}, {column.detail}" if column.detail else column.words
     said = [f"{text} {score_brackets(cell.score, cell.metric)}".strip()]
@@ -152,6 +154,7 @@ def _dot(row: Row, column: Column, board: Board) -> Dot:
         mark(cell.skill) if cell.skill else None,
         kind,
         f"{higher * cell.score.mean:.5g}",
+        score_brackets(cell.score, cell.metric),
         cell.failures,
         ", ".join(said),
     )

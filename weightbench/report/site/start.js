@@ -41,7 +41,7 @@ const opening = (board, i) => {
     more.setAttribute("aria-label", `tasks of ${data.weighters[number].name}`);
     more.addEventListener("click", () => more.setAttribute("aria-expanded", String(row.classList.toggle("unfolded"))));
     $(".who", row).prepend(swatch);
-    $(".who", row).after(more);
+    $("th", row).append(more);
   });
   const first = board.heads.findIndex((head) => head.classList.contains("task"));
   board.table.addEventListener("click", (event) => {
@@ -56,6 +56,11 @@ const opening = (board, i) => {
   all("svg [data-w]", board.section).forEach((mark) => mark.addEventListener("click", () => change({ open: Number(mark.dataset.w), task: null }, true)));
 };
 
+// On a phone findings are cut to a few lines; one that is touched is whole.
+const unfolding = (board) => all(".said li", board.section).forEach((finding) => {
+  $("p", finding).addEventListener("click", () => finding.classList.toggle("unfolded"));
+});
+
 const coupling = (board) => {
   const near = (event) => couple(board, event.target.closest("[data-w]")?.dataset.w);
   ["mouseover", "focusin"].forEach((name) => board.section.addEventListener(name, near));
@@ -67,6 +72,7 @@ tables.forEach((board, i) => {
   filtering(board);
   opening(board, i);
   coupling(board);
+  unfolding(board);
 });
 
 all(".switch a").forEach((link, board) => link.addEventListener("click", (event) => {

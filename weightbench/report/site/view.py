@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -51,6 +51,7 @@ class BoardPart:
     wide: bool
     lines: tuple[Line, ...]
     metric: str
+    one: str
     sweep: Sweep | None
     scatter: Scatter | None
     notes: tuple[str, ...]
@@ -106,7 +107,6 @@ def _day(time: str) -> str:
 def _board(i: int, board: Board, index: PageIndex) -> BoardPart:
     id, heads = f"board-{i}" if i else "board", columns(board, index)
     rows = lines(board, id, heads, index)
-    metrics = list(dict.fromkeys(head.metric for head in heads))
     seeds = sorted({cell.seeds for row in board.rows for cell in row.cells.values()})
     return BoardPart(
         id=id,
@@ -117,10 +117,11 @@ def _board(i: int, board: Board, index: PageIndex) -> BoardPart:
         columns=heads,
         wide=len(heads) > _MANY,
         lines=tuple(rows),
-        metric=metrics[0] if len(metrics) == 1 else "the metric of each task",
+        metric=_only(head.metric for head in heads) or "the metric of each task",
+        one=_only(head.one for head in heads if head.one),
         sweep=_sweep(board, index),
         scatter=scatter(_points(board, index)),
-        notes=board.notes,
+        notes=tuple(_spoken(note, board) for note in board.notes),
         badges=bool(board.badges),
         failures=any(row.failures for row in board.rows),
         costs=any(row.cost for row in board.rows),
@@ -129,6 +130,12 @@ def _board(i: int, board: Board, index: PageIndex) -> BoardPart:
         privileged=any(row.privileged for row in board.rows),
         seeds="–".join(map(str, dict.fromkeys([seeds[0], seeds[-1]]))) if seeds else "0",
     )
+
+
+def _only(texts: Iterable[str]) -> str:
+    """What all of them say; empty where they differ."""
+    different = set(texts)
+    return different.pop() if len(different) == 1 else ""
 
 
 def _said(finding: Finding, board: Board, rows: Sequence[Line]) -> Said:
