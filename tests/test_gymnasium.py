@@ -28,8 +28,8 @@ from weightbench.gymnasium import WeightingEnv
 from weightbench.registry import TASKS
 
 EMBEDDED = (
-    "digits-background-flip-v0", "digits-uniform-flip-v0", "digits-long-tail-v0",
-    "adult-uniform-flip-v0",
+    "digits-background-flip-v0", "digits-uniform-flip-v0", "digits-pair-flip-v0",
+    "digits-noisy-tail-v0",
 )  # fmt: skip
 Policy = Any  # of an observation, the action
 

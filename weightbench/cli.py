@@ -82,6 +82,12 @@ class _Commands(click.Group):
             say("stopped", err=True)
             ctx.exit(INTERRUPTED)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The first sentence of each command, whole: click would cut it off."""
+        listed = [(name, self.commands[name]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, made.get_short_help_str(1000)) for name, made in listed])
+
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         try:
             return super().make_context(*args, **kwargs)

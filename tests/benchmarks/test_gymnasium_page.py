@@ -16,8 +16,8 @@ import pytest
 from tests.test_gymnasium_page import PAGE, block
 
 TASKS = (
-    "digits-uniform-flip-v0", "digits-background-flip-v0", "digits-long-tail-v0",
-    "adult-uniform-flip-v0",
+    "digits-uniform-flip-v0", "digits-background-flip-v0", "digits-pair-flip-v0",
+    "digits-noisy-tail-v0",
 )  # fmt: skip
 NEAR = 0.03  # accuracies, on another machine
 

@@ -1,16 +1,15 @@
-"""Running a grid while somebody watches: a bar, a line for each finished cell."""
+"""Running a grid while somebody watches."""
 
 from __future__ import annotations
 
 from rich.console import Console
-from rich.progress import Progress
 
 from weightbench.errors import BadSpec
 from weightbench.evaluation.grid import Grid, missing_costs, run_grid, run_probes
 from weightbench.execution import Executor
 from weightbench.records.schema import Record
 from weightbench.records.store import Store
-from weightbench.report.progress import CellReport, progress_bar
+from weightbench.report.progress import CellReport, watched
 from weightbench.report.terminal import print_line
 
 
@@ -36,7 +35,7 @@ def usable_device(device: str, here: bool = True) -> str:
 def run_shown(
     grid: Grid, store: Store, executor: Executor, console: Console, costs: bool = True
 ) -> tuple[list[Record], int]:
-    """Run what is missing of a grid under a progress bar.
+    """Run what is missing of a grid, and show how far it is.
 
     Args:
         grid: what is asked for.
@@ -52,32 +51,29 @@ def run_shown(
         StoreError: the disk refuses.
         ExecutorError: trials cannot be run there.
     """
-    with progress_bar(console) as bar:
-        failures = _trials(grid, store, executor, bar)
-        return failures, _costs(grid, store, executor, bar) if costs else 0
+    failures = _trials(grid, store, executor, console)
+    return failures, _costs(grid, store, executor, console) if costs else 0
 
 
-def _trials(grid: Grid, store: Store, executor: Executor, bar: Progress) -> list[Record]:
+def _trials(grid: Grid, store: Store, executor: Executor, console: Console) -> list[Record]:
     """Run them; those that failed."""
     report, failures = CellReport(grid.missing), []
-    trials = bar.add_task("trials", total=len(grid.missing))
-    for record in run_grid(grid, store, executor):
-        bar.advance(trials)
-        if record.status != "ok":
-            failures.append(record)
-        for line in report.finished(record):
-            print_line(bar.console, line)
+    with watched(console, "trials", len(grid.missing)) as advance:
+        for record in run_grid(grid, store, executor):
+            if record.status != "ok":
+                failures.append(record)
+            advance(report.finished(record))
     return failures
 
 
-def _costs(grid: Grid, store: Store, executor: Executor, bar: Progress) -> int:
+def _costs(grid: Grid, store: Store, executor: Executor, console: Console) -> int:
     """Measure them; how many could not be."""
     unmeasured = 0
     probes = missing_costs(grid, store)
-    costs = bar.add_task("costs", total=len(probes))
-    for done in run_probes(probes, store, executor):
-        bar.advance(costs)
-        if isinstance(done, str):
-            unmeasured += 1
-            print_line(bar.console, done)
+    with watched(console, "costs", len(probes)) as advance:
+        for done in run_probes(probes, store, executor):
+            advance("")
+            if isinstance(done, str):
+                unmeasured += 1
+                print_line(console, done)
     return unmeasured

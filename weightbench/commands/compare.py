@@ -25,7 +25,7 @@ def compare(one: str, other: str, runs: str, metric: str | None) -> None:
     from weightbench import scoring
     from weightbench.evaluation.data_today import data_today
     from weightbench.records.store import Store
-    from weightbench.report.terminal import print_comparison
+    from weightbench.report.versus import print_comparison
 
     records, damaged = Store(runs).records()
     say_left_out(damaged)

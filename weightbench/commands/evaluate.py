@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from weightbench.evaluation.grid import Grid
     from weightbench.execution import Executor, Limits
     from weightbench.records.store import Store
+    from weightbench.scoring import Board
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,12 +180,26 @@ def evaluate(**options: Any) -> None:
     try:
         with _executor(request, grid) as executor:
             lost = _run(grid, store, executor)
-        show_board(store, grid.tasks)
+        board = show_board(store, grid.tasks)
     except KeyboardInterrupt:
         say("", err=True)
         say("stopped; finished trials are kept, the same command goes on", err=True)
         sys.exit(INTERRUPTED)
+    for line in following(board, request.out):
+        say(line, err=True)
     sys.exit(1 if lost or grid.damaged else 0)
+
+
+def following(board: Board, out: str) -> list[str]:
+    """Where the records are, and what can be done with them, in lines."""
+    folder = [] if out == "runs" else [out]
+    best = [row.weighter for row in board.rows if row.rank is not None][:2]
+    commands = [
+        *([["compare", *best, *folder]] if len(best) == 2 else []),
+        ["leaderboard", *folder, "--format", "html", "--out", "board.html"],
+    ]
+    lines = [f"  {shlex.join(['weightbench', *command])}" for command in commands]
+    return ["", f"the records are in {out}; next:", *lines]
 
 
 def refuse_foreign_options(on_ray: bool) -> None:
@@ -224,12 +240,12 @@ def _executor(request: Request, grid: Grid) -> Iterator[Executor]:
 
 
 def _run(grid: Grid, store: Store, executor: Executor) -> bool:
-    """Run what is missing under a progress bar; whether anything was lost."""
+    """Run what is missing while stderr shows how far it is; whether anything was lost."""
     from rich.console import Console
 
     from weightbench.advice.running import run_shown
 
-    failures, unmeasured = run_shown(grid, store, executor, Console())
+    failures, unmeasured = run_shown(grid, store, executor, Console(stderr=True))
     for record in failures:
         name = f"{record.trial.weighter} on {record.trial.task}, seed {record.trial.seed}"
         say(f"{record.status}: {name}: {record.reason}", err=True)

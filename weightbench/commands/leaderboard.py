@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weightbench.commands.output import say_left_out, wide_console
+from weightbench.commands.output import say, say_left_out, wide_console
 from weightbench.registry.metrics import METRICS
 from weightbench.registry.tracks import TRACKS, Track
 from weightbench.submission.badges import BADGES, Badge
@@ -84,7 +84,7 @@ FORMATS: dict[str, Callable[[Sequence[Board], Texts], str]] = {
 )  # fmt: skip
 @click.option(
     "--suite", "suites", multiple=True,
-    help="A board of this suite's tasks; repeatable. [default: one board of all tasks]",
+    help="A board of this suite's tasks; repeatable. [default: each suite that was run]",
 )  # fmt: skip
 @click.option(
     "--track", "tracks", type=click.Choice(list(TRACKS)), multiple=True,
@@ -98,10 +98,12 @@ def leaderboard(
     runs: str, form: str, out: Path | None, only: Badge, suites: Sequence[str],
     tracks: Sequence[Track], metric: str | None,
 ) -> None:  # fmt: skip
-    """Print the leaderboard of the records under RUNS, and of the submissions in RUNS/submissions.
+    """Print the leaderboard of a folder of records.
 
-    The board of a suite shows the suite's weighters, and whoever else ran on all of its tasks. Rows
-    that are nobody's submission are shown whatever --only says.
+    The records are those under RUNS, and of the submissions in RUNS/submissions. Where they are of
+    several suites, there is a board for each. The board of a suite shows the suite's weighters, and
+    whoever else ran on all of its tasks. Rows that are nobody's submission are shown whatever
+    --only says.
     """
     from weightbench.records.store import Store
     from weightbench.registry import SUITES
@@ -113,7 +115,13 @@ def leaderboard(
         loaded = loaded.of_tracks(tracks)
     loaded = dataclasses.replace(loaded, metric=metric)
     say_left_out(loaded.damaged)
-    boards = [loaded.of_suite(name, suite) for name, suite in chosen.items()] or [loaded.board()]
+    boards = [loaded.of_suite(name, suite) for name, suite in chosen.items()] or loaded.by_suite()
+    if len(boards) > 1 and not chosen:
+        say(
+            "note: the records are of several suites, so there is a board for each; "
+            "--suite NAME prints one",
+            err=True,
+        )
     if form == "table" and out is None:
         from weightbench.report.terminal import print_boards
 

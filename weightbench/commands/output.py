@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from weightbench.records.store import Store
+    from weightbench.scoring import Board
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as a shell has it
 _PIPE = 160  # columns of what has no width to fit
@@ -30,21 +33,24 @@ def say_left_out(damaged: Iterable[object]) -> None:
 
 
 def wide_console() -> Console:
-    """Where tables are printed: as wide as the terminal, and wide where there is none."""
+    """Where tables are printed: as wide as the terminal or COLUMNS says, wide without either."""
     from rich.console import Console
 
     console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, _PIPE)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPE
     return console
 
 
-def show_board(store: Store, tasks: Sequence[str]) -> None:
-    """Print the board of some tasks of a store to the terminal."""
+def show_board(store: Store, tasks: Sequence[str]) -> Board:
+    """Print the board of some tasks of a store to the terminal, to the last byte."""
     from weightbench.evaluation.data_today import data_today
     from weightbench.report.terminal import print_boards
     from weightbench.submission.boards import load
 
     loaded = load(store, data=data_today(tasks, files=True))
     say_left_out(loaded.damaged)
-    print_boards([loaded.board(tasks)], wide_console())
+    board = loaded.board(tasks)
+    print_boards([board], wide_console())
+    sys.stdout.flush()
+    return board

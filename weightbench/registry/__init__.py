@@ -102,6 +102,10 @@ class Registry(Generic[T]):
         """Whether ``name`` comes with weightbench; imports nothing."""
         return name in self._doors and _is_own(self._doors[name])
 
+    def module_of(self, name: str) -> str:
+        """The module that registers ``name``; empty where no entry point does; imports nothing."""
+        return self._doors[name].module if name in self._doors else ""
+
     def get(self, name: str) -> T:
         """The thing registered as ``name``.
 

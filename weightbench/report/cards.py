@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,9 @@ from weightbench.registry import (
     is_file_spec,
     load_from_file,
 )
+from weightbench.registry.sentences import said_of
 from weightbench.registry.tracks import TRACKS, Track
+from weightbench.report.prose import Line, lines_of
 from weightbench.scoring.anchors import describe, published_anchors
 from weightbench.spec import Value, defaults_of, parse_spec, suggest
 from weightbench.training.splits import Splits
@@ -48,11 +50,20 @@ class Card:
     transition: NDArray[np.float64] | None = None
 
     def __str__(self) -> str:
+        return "\n".join(line.lead + line.text for line in self.lines())
+
+    def lines(self) -> Iterator[Line]:
+        """What a terminal shows of it, however wide that is."""
+        yield Line("", self.name)
         width = max(map(len, self.facts), default=0) + 2
-        about = ["  " + line if line else "" for line in self.about.splitlines()]
-        facts = [f"  {label:{width}}{fact}" for label, fact in self.facts.items()]
-        table = [] if self.transition is None else _table(self.transition)
-        return "\n".join([self.name, *about, *[""] * (len(about) > 1), *facts, *table])
+        about = list(lines_of(self.about, indent=2))
+        yield from about
+        if len(about) > 1:
+            yield Line("", "")
+        for label, fact in self.facts.items():
+            yield Line(f"  {label:{width}}", fact)
+        for row in [] if self.transition is None else _table(self.transition):
+            yield Line(row, "")
 
 
 def _table(transition: NDArray[np.float64]) -> list[str]:
@@ -83,7 +94,7 @@ def card(text: str) -> Card:
         return suite_card(name, SUITES.get(name))
     if name in WRAPPERS.names():
         cls, _ = WRAPPERS.get(name)
-        return _class_card(f"+{name}", cls, skip=1)
+        return _class_card(f"+{name}", cls, skip=1, sentence=said_of(WRAPPERS, name).sentence)
     if is_file_spec(name) and isinstance(load_from_file(name), Task):
         return task_card(make_task(text))
     if name in WEIGHTERS.names() or is_file_spec(name):
@@ -193,8 +204,10 @@ def _tracks(task: Task) -> list[Track]:
 def weighter_card(name: str) -> Card:
     """Docstring, parameters and source file of a weighter, and what is wrapped around it."""
     *_, innermost = layers_of(make_weighter(name))
-    made = _class_card(name, type(innermost), skip=0)
-    around = "".join(f"+{wrapper.name}" for wrapper in parse_spec(name).wrappers)
+    spec = parse_spec(name)
+    said = said_of(WEIGHTERS, spec.name).sentence
+    made = _class_card(name, type(innermost), skip=0, sentence=said)
+    around = "".join(f"+{wrapper.name}" for wrapper in spec.wrappers)
     return dataclasses.replace(made, facts={**made.facts, **({"around": around} if around else {})})
 
 
@@ -208,13 +221,14 @@ def suite_card(name: str, suite: Suite) -> Card:
     return Card(name, suite.about, facts)
 
 
-def _class_card(name: str, cls: type, skip: int) -> Card:
+def _class_card(name: str, cls: type, skip: int, sentence: str) -> Card:
     source = inspect.getsourcefile(cls)
     facts = {
         "parameters": _params(defaults_of(cls, skip=skip)),
         "source": Path(source).name if source else "unknown",
     }
-    return Card(name, inspect.getdoc(cls) or "(no docstring)", facts)
+    about = [sentence, inspect.getdoc(cls) or "(no docstring)" * (not sentence)]
+    return Card(name, "\n\n".join(filter(None, about)), facts)
 
 
 def _params(params: Mapping[str, object]) -> str:

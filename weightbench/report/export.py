@@ -6,21 +6,28 @@ import csv
 import dataclasses
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weightbench.errors import StoreError
 from weightbench.registry.metrics import METRICS
 from weightbench.report.cells import (
+    BEST,
     badge_head,
     badge_texts,
+    cost_heads,
     cost_texts,
+    leads,
+    legend,
     letters_of,
+    marks,
+    rows_of,
     score_heads,
-    sections,
+    score_text,
     skill_text,
     task_text,
-    tracks_text,
+    track_text,
 )
 from weightbench.scoring import Board, Interval, Row
 from weightbench.texts import csv_cell, markdown
@@ -34,44 +41,76 @@ _COLUMNS = (
 
 
 def to_markdown(boards: Sequence[Board]) -> str:
-    """Each board under its title: a table for each part, the tasks and the notes."""
-    return "\n".join(_markdown(board) for board in boards)
+    """Each board under its title: its findings, table, tasks and notes; below them the legend."""
+    parts = [_markdown(board) for board in boards]
+    common = "\n".join(f"- {markdown(line)}" for line in legend(boards, "bold"))
+    return "\n".join([*parts, *([f"{common}\n"] if common else [])])
 
 
 def _markdown(board: Board) -> str:
-    letters = letters_of(board)
-    failed = ["failed"] * any(row.failures for row in board.rows)
-    head = [
-        "",
-        "weighter",
-        "track",
-        *badge_head(board),
-        "skill [95 %]",
-        *score_heads(board),
-        "time x",
-        "FLOP x",
-        "mem x",
-        *failed,
-    ]
-    left = 3 + len(badge_head(board))
-    ruler = ["---:", *["---"] * left, *["---:"] * (len(head) - left - 1)]
+    columns = [*_whole(board), *_scores(board), *_costs(board)]
     lines: list[str] = []
     if board.title:
         about = f"{board.about[:1].upper()}{board.about[1:]}."
         lines += [f"## {markdown(board.title)}", "", markdown(about), ""]
-    for title, rows in sections(board):
-        lines += [f"**{title}**", "", _line(head), _line(ruler)]
-        lines += [_line(_cells(row, board)[: len(head)]) for row in rows]
-        lines.append("")
+    found = [f"- **{markdown(one.title)}.** {markdown(one.text)}" for one in board.findings]
+    lines += [*found, *[""] * bool(found)]
+    lines += [_line([head for head, *_ in columns]), _line([ruler for _, ruler, _ in columns])]
+    lines += [_line(cells) for cells in zip(*(cells for *_, cells in columns), strict=True)]
+    lines.append("")
     lines += [
         f"- {letter}: {markdown(task_text(task, board))}"
-        for letter, task in zip(letters, board.tasks, strict=True)
+        for letter, task in zip(letters_of(board), board.tasks, strict=True)
     ]
-    lines.append("- skill: 0 is uniform, 1 is oracle (privileged: shown, never ranked)")
-    lines.append("- x: a training's cost over uniform's")
-    lines.append(f"- {tracks_text(board)}")
     lines += [f"- note: {markdown(note)}" for note in board.notes]
     return "\n".join(lines) + "\n"
+
+
+_Column = tuple[str, str, list[str]]  # head, ruler, cells
+_LEFT, _RIGHT = "---", "---:"
+
+
+def _whole(board: Board) -> list[_Column]:
+    """Place, weighter, track, badge and skill."""
+    rows = rows_of(board)
+    badges = [
+        (head, _LEFT, [badge_texts(row, board)[0] for row in rows]) for head in badge_head(board)
+    ]
+    skills = [(skill_text(row, board), leads(row, board)) for row in rows]
+    return [
+        ("place", _RIGHT, [row.place for row in rows]),
+        ("weighter", _LEFT, [markdown(row.weighter) for row in rows]),
+        ("track", _LEFT, [track_text(row) for row in rows]),
+        *badges,
+        ("skill [95 %]", _LEFT, [_bold(text) if best else text for text, best in skills]),
+    ]
+
+
+def _scores(board: Board) -> list[_Column]:
+    found = []
+    for head, task in zip(score_heads(board), board.tasks, strict=True):
+        cells = []
+        for row in rows_of(board):
+            text, signs = score_text(row.cells.get(task)), marks(row, task, board)
+            shown = _bold(text) if BEST in signs else text
+            cells.append(shown + markdown(signs.replace(BEST, "")))
+        found.append((head, _RIGHT, cells))
+    return found
+
+
+def _costs(board: Board) -> list[_Column]:
+    """And how many trials failed, where any did."""
+    rows = rows_of(board)
+    costs = [
+        (head, _RIGHT, [cost_texts(row)[i] for row in rows])
+        for i, head in enumerate(cost_heads(board))
+    ]
+    failures = [str(row.failures or "") for row in rows]
+    return [*costs, *([("failed", _RIGHT, failures)] if any(failures) else [])]
+
+
+def _bold(text: str) -> str:
+    return f"**{text}**"
 
 
 def between_markers(page: str, text: str) -> str:
@@ -124,7 +163,8 @@ def _write_rows(board: Board, writer: csv.DictWriter[str]) -> None:
         cost = row.cost
         whole = {"place": row.place, "failures": row.failures, **_bounds("skill", row.skill)}
         if cost:
-            whole |= {"time": cost.time, "flops": cost.flops, "memory": cost.memory}
+            time = cost.time if cost.time_known else ""
+            whole |= {"time": time, "flops": cost.flops, "memory": cost.memory}
         writer.writerow(_csv_line(own | whole))
         for task, cell in row.cells.items():
             bounds: dict[str, Any] = _bounds("accuracy", cell.accuracy) | _bounds(
@@ -148,9 +188,19 @@ def to_json(boards: Sequence[Board]) -> str:
         content = _content(boards[0])
     else:
         content = {"suites": {board.title: _content(board) for board in boards}}
-    text = json.dumps({"schema_version": 1, **content}, indent=1, allow_nan=False) + "\n"
+    whole = _finite({"schema_version": 1, **content})
+    text = json.dumps(whole, indent=1, allow_nan=False) + "\n"
     # The same to whoever reads JSON; a build server that shows it as a log sees no command.
     return text.replace("##", "#\\u0023")
+
+
+def _finite(value: Any) -> Any:
+    """Null for numbers that are not known: the ends of an interval of a single seed."""
+    if isinstance(value, dict):
+        return {name: _finite(held) for name, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _content(board: Board) -> dict[str, Any]:
@@ -162,6 +212,9 @@ def _content(board: Board) -> dict[str, Any]:
         "rows": [_row(row) for row in board.rows],
         "anchors": {task: anchor.as_fields() for task, anchor in board.anchors.items()},
         "notes": board.notes,
+        "findings": [dataclasses.asdict(finding) for finding in board.findings],
+        "duels": [dataclasses.asdict(duel) for duel in board.duels],
+        "leaders": dict(board.leaders),
         "records": keys,
     }
     if board.badges:
@@ -172,6 +225,8 @@ def _content(board: Board) -> dict[str, Any]:
 def _row(row: Row) -> dict[str, Any]:
     """All of a row; a metric that is accuracy goes without saying."""
     fields: dict[str, Any] = {**dataclasses.asdict(row), "place": row.place}
+    if row.cost:
+        fields["cost"]["time_known"] = row.cost.time_known
     for cell in fields["cells"].values():
         if cell["metric"] == "accuracy":
             del cell["metric"], cell["score"]
@@ -182,27 +237,11 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _bounds(name: str, interval: Interval | None) -> dict[str, float]:
+    """By column; the ends of an interval are empty where it takes more seeds."""
     if interval is None:
         return {}
-    return {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
-
-
-def _cells(row: Row, board: Board) -> list[str]:
-    accuracies = []
-    for task in board.tasks:
-        cell = row.cells.get(task)
-        marked = "\\*" if cell and cell.failures else ""
-        accuracies.append(f"{cell.score.mean:.3f}{marked}" if cell else "")
-    return [
-        row.place,
-        markdown(row.weighter),
-        row.track or "-",
-        *badge_texts(row, board),
-        skill_text(row, board),
-        *accuracies,
-        *cost_texts(row),
-        str(row.failures or ""),
-    ]
+    ends = {f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return {name: interval.mean, **(ends if interval.is_known else {})}
 
 
 def _line(cells: Sequence[str]) -> str:

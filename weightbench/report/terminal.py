@@ -1,4 +1,4 @@
-"""A leaderboard, and a comparison, as a table in the terminal."""
+"""Leaderboards in the terminal: whole at any width, in as many tables as that takes."""
 
 from __future__ import annotations
 
@@ -6,37 +6,61 @@ import io
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from weightbench.report.cells import (
+    UNKNOWN,
     badge_head,
     badge_texts,
+    cost_heads,
     cost_texts,
+    is_best,
+    is_worse,
+    leads,
+    legend,
     letters_of,
+    marks,
+    rows_of,
     score_heads,
-    sections,
+    score_text,
     skill_text,
     task_text,
-    tracks_text,
+    track_text,
 )
-from weightbench.scoring import Board, Cell, Comparison, Difference, Row
+from weightbench.report.grid import Column, full_width, least_width, lines_of
+from weightbench.scoring import Board
 from weightbench.texts import terminal
 
-_KEY = (
-    "skill: 0 is uniform, 1 is oracle (privileged: shown, never ranked)",
-    "first column: the places an entry may hold; overlapping ones cannot be told apart",
-    "x: a training's cost over uniform's; steps measured in turn, alone on the machine",
-)
+_PROSE = 100  # columns; longer lines are hard to read
+_LEAST = 20  # columns of a sentence, however narrow the terminal
 
 
 def print_boards(boards: Sequence[Board], console: Console) -> None:
-    """Print each board, under its title where it has one."""
-    for i, board in enumerate(boards):
+    """Print each board under its title where it has one, and what all have in common below.
+
+    Of a board first what it says in sentences, then places, weighters, skill, scores and costs, the
+    names of the tasks, and what else must be known.
+    """
+    for board in boards:
         if board.title:
             title = Text.assemble((terminal(board.title), "bold"), f": {terminal(board.about)}")
-            console.print("\n" * bool(i), title, "\n", sep="")
-        print_board(board, console)
+            print_text(console, title)
+            console.print()
+        for finding in board.findings:
+            said = Text.assemble((terminal(finding.title), "bold"), f". {terminal(finding.text)}")
+            print_text(console, said)
+        if board.findings:
+            console.print()
+        for table in _tables(board, console.width):
+            print_grid(console, table)
+            console.print()
+        for letter, task in zip(letters_of(board), board.tasks, strict=True):
+            print_line(console, task_text(task, board), f"{letter}  ")
+        for note in board.notes:
+            print_line(console, note, "note: ")
+        console.print()
+    for line in legend(boards):
+        print_line(console, line, hang="  ")
 
 
 def to_text(boards: Sequence[Board]) -> str:
@@ -46,110 +70,112 @@ def to_text(boards: Sequence[Board]) -> str:
     return out.getvalue()
 
 
-def print_board(board: Board, console: Console) -> None:
-    """Print places, weighter, skill, accuracies, cost and failures, and the notes below.
+def print_grid(console: Console, columns: Sequence[Column]) -> None:
+    """Print columns; what they hold was made fit for a terminal by whoever made them."""
+    for line in lines_of(columns, console.width):
+        console.print(line, soft_wrap=True)
 
-    Where the terminal is narrow, accuracies follow in tables of their own.
+
+def print_line(console: Console, text: str, lead: str = "", hang: str | None = None) -> None:
+    """Print a line, whoever wrote it; where it is too long, it goes on below.
+
+    Args:
+        console: where to.
+        text: the line.
+        lead: what stands before it.
+        hang: what stands before the lines it goes on in; where not given, blanks as wide as that.
     """
-    letters = letters_of(board)
-    accuracies = score_heads(board)
-    first = ["", "weighter", "track", *badge_head(board), "skill [95 %]"]
-    last = ["time x", "FLOP x", "mem x", *["failed"] * any(row.failures for row in board.rows)]
-    tables = [[*first, *accuracies, *last]]
-    if _width(_table(board, tables[0]), console) > console.width:
-        each = _width(_table(board, ["weighter", *accuracies[:1]]), console)
-        fit = 1 + max(0, console.width - each) // 7  # an accuracy and its gap
-        parts = [accuracies[i : i + fit] for i in range(0, len(accuracies), fit)]
-        tables = [[*first, *last], *(["weighter", *part] for part in parts)]
-    for columns in tables:
-        console.print(_table(board, columns))
-        console.print()
-    for letter, task in zip(letters, board.tasks, strict=True):
-        print_line(console, f"{letter}  {task_text(task, board)}")
-    for line in (*_KEY, tracks_text(board)):
-        print_line(console, line)
-    for note in board.notes:
-        print_line(console, f"note: {note}")
+    print_text(console, Text(terminal(text)), lead, hang)
 
 
-def print_line(console: Console, text: str) -> None:
-    """Print a line, whoever wrote it."""
-    console.print(Text(terminal(text)))
+def print_text(console: Console, text: Text, lead: str = "", hang: str | None = None) -> None:
+    """As :func:`print_line`, with a text that has styles and holds nothing of strangers."""
+    hang = " " * len(lead) if hang is None else hang
+    room = max(_LEAST, min(console.width, _PROSE) - max(len(lead), len(hang)))
+    for i, line in enumerate(text.wrap(console, room, overflow="fold")):
+        line.rstrip()
+        console.print(Text.assemble(hang if i else lead, line), soft_wrap=True)
 
 
-def _table(board: Board, columns: Sequence[str]) -> Table:
-    """Both parts of the board, with these columns of it."""
-    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    left = {"weighter", "track", "badge", "skill [95 %]"}
-    for name in columns:
-        table.add_column(name, justify="left" if name in left else "right", no_wrap=True)
-    for title, rows in sections(board):
-        table.add_row(*[title if name == "weighter" else "" for name in columns], style="italic")
-        for row in rows:
-            cells = _cells(row, board)
-            shown = [Text(terminal(cells[name])) for name in columns]
-            table.add_row(*shown, style="dim" if row.privileged else None)
-    return table
+def _tables(board: Board, width: int) -> list[list[Column]]:
+    """As many tables as a board takes within ``width``; each has the names of the weighters."""
+    whole, scores, costs = _whole(board), _scores(board), _costs(board)
+    if full_width([*whole, *scores, *costs]) <= width:
+        return [[*whole, *scores, *costs]]
+    tables, name = [whole], whole[1]
+    for part in (costs, scores):
+        for i, column in enumerate(part):
+            fits = least_width([*tables[-1], column]) <= width
+            if fits and not (i == 0 and part is scores):  # scores stand together
+                tables[-1].append(column)
+            else:
+                tables.append([name, column])
+    return tables
 
 
-def _width(table: Table, console: Console) -> int:
-    return table.__rich_measure__(console, console.options.update(width=10_000)).maximum
-
-
-def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print the difference on each task and over all of them."""
-    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    table.add_column("task", no_wrap=True)
-    for name in ("A", "B", "A - B [95 %]", "p", "n"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for difference in comparison.tasks:
-        table.add_row(*_difference(difference, _named(difference)))
-    if comparison.overall:
-        table.add_row(*_difference(comparison.overall, "skill over all tasks"), style="bold")
-    for line in (f"A  {comparison.one}", f"B  {comparison.other}", ""):
-        print_line(console, line)
-    console.print(table)
-    for note in comparison.notes:
-        print_line(console, f"note: {note}")
-
-
-def _named(difference: Difference) -> str:
-    plain = difference.metric == "accuracy"
-    return difference.task if plain else f"{difference.task}, by {difference.metric}"
-
-
-def _difference(difference: Difference, name: str) -> list[Text]:
-    d = difference.difference
-    cells = [
-        name,
-        f"{difference.one:.3f}",
-        f"{difference.other:.3f}",
-        f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]",
-        f"{difference.p:.2g}",
-        str(difference.n),
-        difference.verdict,
+def _whole(board: Board) -> list[Column]:
+    """Place, weighter, track, badge and skill."""
+    rows = rows_of(board)
+    bold = ["bold" if leads(row, board) else "" for row in rows]
+    badges = [
+        _column(board, head, [badge_texts(row, board)[0] for row in rows], left=True)
+        for head in badge_head(board)
     ]
-    return [Text(terminal(cell)) for cell in cells]
+    return [
+        _column(board, "place", [row.place for row in rows]),
+        _column(board, "weighter", [row.weighter for row in rows], bold, left=True, folds=True),
+        _column(board, "track", [track_text(row) for row in rows], left=True),
+        *badges,
+        _column(
+            board, "skill [95 %]", _aligned([skill_text(r, board) for r in rows]), bold, left=True
+        ),
+    ]
 
 
-def _cells(row: Row, board: Board) -> dict[str, str]:
-    """By column."""
-    accuracies = [_accuracy(row.cells.get(task)) for task in board.tasks]
-    names = score_heads(board)
-    return {
-        "": row.place,
-        "weighter": row.weighter,
-        "track": row.track or "-",
-        **dict(zip(badge_head(board), badge_texts(row, board), strict=True)),
-        "skill [95 %]": skill_text(row, board),
-        **dict(zip(names, accuracies, strict=True)),
-        **dict(zip(("time x", "FLOP x", "mem x"), cost_texts(row), strict=True)),
-        "failed": str(row.failures or ""),
-    }
+def _aligned(texts: Sequence[str]) -> list[str]:
+    """With a blank where others have a minus, so that points stand in one column."""
+    signed = any(text.startswith("-") and text != UNKNOWN for text in texts)
+    return [" " * (signed and not text.startswith("-")) + text for text in texts]
 
 
-def _accuracy(cell: Cell | None) -> str:
-    if cell is None:
-        return ""
-    return f"{cell.score.mean:.3f}" + ("*" if cell.failures else "")
+def _scores(board: Board) -> list[Column]:
+    rows, found = rows_of(board), []
+    for head, task in zip(score_heads(board), board.tasks, strict=True):
+        styles = [
+            "bold" if is_best(row, task, board) else "red" * is_worse(row.cells.get(task))
+            for row in rows
+        ]
+        texts = [score_text(row.cells.get(task)) for row in rows]
+        signs = [marks(row, task, board) for row in rows]
+        found.append(_column(board, head, texts, styles, signs=signs))
+    return found
+
+
+def _costs(board: Board) -> list[Column]:
+    """And how many trials failed, where any did."""
+    rows = rows_of(board)
+    costs = [cost_texts(row) for row in rows]
+    found = [
+        _column(board, head, [texts[i] for texts in costs])
+        for i, head in enumerate(cost_heads(board))
+    ]
+    failures = [str(row.failures or "") for row in rows]
+    return [*found, *([_column(board, "failed", failures)] if any(failures) else [])]
+
+
+def _column(
+    board: Board,
+    head: str,
+    texts: Sequence[str],
+    styles: Sequence[str] | None = None,
+    *,
+    left: bool = False,
+    folds: bool = False,
+    signs: Sequence[str] = (),
+) -> Column:
+    """Texts of a board's rows, whoever wrote them; what is a reference alone is dim."""
+    cells = []
+    for i, (row, text) in enumerate(zip(rows_of(board), texts, strict=True)):
+        style = "dim" if row.privileged else styles[i] if styles else ""
+        cells.append(Text(terminal(text), style))
+    return Column(head, cells, left, signs, folds)

@@ -165,7 +165,7 @@ def _nobody(seen: _Seen, best: Row, plain: Row) -> Finding:
     others = [row for row in seen.ranked if row is not plain]
     most = max(seen.duel(row, plain).difference.high for row in others)
     text = f"of {len(others)} methods none is better than plain training beyond chance"
-    text += f"; more than {most:.2f} of skill is excluded for all of them"
+    text += f"; for each a gain of more than {max(most, 0):.2f} of skill is excluded"
     return Finding("best", "Nothing beats plain training", _sentence([text]), (best.weighter,))
 
 
@@ -230,13 +230,13 @@ def _harm(seen: _Seen) -> Finding | None:
         _, name, gain = min(by_task[task], key=lambda cell: cell[2].mean)
         of = sum(1 for other, *_ in cells if other == task)
         worst = f"{name} most ({_points(gain.interval(), seen, task)})"
-        parts.append(f"on {task} {len(by_task[task])} of {of} methods, {worst}")
+        parts.append(f"{len(by_task[task])} of {of} on {task}, {worst}")
     parts.append(_more(order))
     who = dict.fromkeys(name for _, name, _ in harmed)
     return Finding(
         "harm",
         f"Careful: {len(who)} method{'s' * (len(who) > 1)} can do worse than plain training",
-        _sentence(["worse than plain training beyond chance are " + parts[0], *parts[1:]]),
+        _sentence(["worse than plain training beyond chance: " + parts[0], *parts[1:]]),
         tuple(who), tuple(order),
     )  # fmt: skip
 

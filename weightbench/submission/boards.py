@@ -14,7 +14,9 @@ from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR, Suite
 from weightbench.registry.tracks import Track
 from weightbench.scoring import Board, board, published_anchors
 from weightbench.scoring.results import choose
+from weightbench.submission import covered
 from weightbench.submission.badges import Badge
+from weightbench.submission.covered import Covered
 from weightbench.submission.published import AuthorText, published
 
 
@@ -64,19 +66,35 @@ class Loaded:
         return self._scored(self.records, tasks)
 
     def of_suite(self, name: str, suite: Suite) -> Board:
-        """Of the tasks of a suite: its weighters, and others that ran on every one of them."""
-        # They load torch, which a board of all tasks can do without.
-        from weightbench.training.task import make_task
-        from weightbench.training.weighter import make_weighter, spec_of
+        """Of the tasks of a suite: its weighters, and others that ran on every one of them.
 
-        tasks = [make_task(task).name for task in suite.tasks]
-        members = {str(spec_of(make_weighter(weighter))) for weighter in suite.weighters}
+        Raises:
+            BadSpec: a task or weighter of the suite cannot be made.
+        """
+        return self._of(covered.of_suite(name, suite, self._ran()))
+
+    def by_suite(self) -> list[Board]:
+        """A board for each suite that was run, and for other tasks; see :func:`covered.covered`.
+
+        One board of all tasks where that makes a single one, for then it leaves nothing out.
+        """
+        found = covered.covered(self._ran())
+        return [self._of(one) for one in found] if len(found) > 1 else [self.board()]
+
+    def _ran(self) -> dict[str, set[str]]:
         ran: dict[str, set[str]] = defaultdict(set)
         for record in self.records:
-            ran[record.trial.weighter].add(record.trial.task)
-        shown = {w for w in ran if w in members or ran[w].issuperset(tasks)}
-        kept = [r for r in self.records if r.trial.weighter in shown and r.trial.task in tasks]
-        return dataclasses.replace(self._scored(kept, tasks), title=name, about=suite.about)
+            ran[record.trial.task].add(record.trial.weighter)
+        return ran
+
+    def _of(self, found: Covered) -> Board:
+        kept = [
+            r
+            for r in self.records
+            if r.trial.weighter in found.shown and r.trial.task in found.tasks
+        ]
+        scored = self._scored(kept, found.tasks)
+        return dataclasses.replace(scored, title=found.title, about=found.about)
 
     def _scored(self, records: Sequence[Record], tasks: Sequence[str] | None) -> Board:
         scored = board(records, self.costs, tasks, published_anchors(), self.data, self.metric)
