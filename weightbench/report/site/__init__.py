@@ -21,9 +21,7 @@ _STYLES = ("style.css", "table.css", "parts.css", "print.css")
 _SCRIPTS = ("state.js", "table.js", "charts.js", "drawer.js", "start.js")
 
 
-def render(
-    boards: Sequence[Board], cards: Mapping[str, Card], beside: Beside | None = None
-) -> str:
+def render(boards: Sequence[Board], cards: Mapping[str, Card], beside: Beside | None = None) -> str:
     """The page.
 
     Every text is escaped, without what cannot be seen or is piled. A content security policy in the

@@ -18,7 +18,7 @@ class Mark:
         at: its mean.
         left: the low end of its interval.
         width: of the interval; 0 where there is none, or none of it on the axis.
-        beyond: ``◀ −2.5`` or ``2.1 ▶`` where the mean is not on the axis, else empty.
+        beyond: an arrow and the mean where that is not on the axis, else empty.
     """
 
     at: float

@@ -22,9 +22,6 @@ const signed = (value, digits) => {
   const text = fixed(value, digits);
   return Number(value.toFixed(digits)) > 0 ? `+${text}` : text;
 };
-const times = (value) => (value === null || value === undefined ? "\u2013"
-  : `${value >= 100 ? Math.round(value) : Number(value.toPrecision(2)).toFixed(
-    Math.max(1 - Math.floor(Math.log10(Number(value.toPrecision(2)) || 1)), 0))}\u00d7`);
 const within = ([, low, high], format) => (low === null ? "" : ` [${format(low)}, ${format(high)}]`);
 
 const scaled = (low, high, start, end) => (value) => start + ((value - low) / (high - low || 1)) * (end - start);

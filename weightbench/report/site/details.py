@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ from markupsafe import Markup
 from weightbench.records.schema import Record, Training, WeightSummary
 from weightbench.registry import LOWER_ANCHOR
 from weightbench.report.cards import Card
-from weightbench.report.site.index import PageIndex
-from weightbench.report.site.numbers import is_share
-from weightbench.report.site.parts import first_sentence, wrapped
-from weightbench.report.site.naming import look_of, task_title, upper_words
 from weightbench.report.site.columns import metric_words
+from weightbench.report.site.index import PageIndex
+from weightbench.report.site.naming import look_of, task_title, upper_words
+from weightbench.report.site.numbers import is_share, ratio
+from weightbench.report.site.parts import first_sentence, wrapped
 from weightbench.scoring import Board, Cell, CostRatios, Interval
 from weightbench.scoring.metrics import value
 from weightbench.texts import plain
@@ -60,7 +60,9 @@ def _weighter(name: str, card: Card | None) -> Fields:
     fields: Fields = {"name": plain(name), "colour": look.colour, "dark": look.dark}
     if card:
         fields["about"] = plain(first_sentence(card.about))
-        fields |= {key: plain(card.facts[key]) for key in ("source", "paper", "code") if key in card.facts}
+        fields |= {
+            key: plain(card.facts[key]) for key in ("source", "paper", "code") if key in card.facts
+        }
     if suffixes := wrapped(name):
         fields["suffixes"] = [[plain(suffix), plain(what)] for suffix, what in suffixes]
     return fields
@@ -78,10 +80,10 @@ def _cell(cell: Cell, records: Sequence[Record]) -> Fields:
     }
     fields |= {"skill": _interval(cell.skill)} if cell.skill else {}
     fields |= {"gain": _interval(cell.gain)} if cell.gain else {}
-    fields |= {"curve": found} if (found := _curve(trained)) else {}
-    fields |= {"weights": found} if (found := _weights(trained)) else {}
+    fields |= {"curve": _curve(trained), "weights": _weights(trained)}
     failed = [[r.trial.seed, r.status, plain(r.reason)] for r in records if not r.training]
-    return fields | ({"failed": failed} if failed else {})
+    fields |= {"failed": failed}
+    return {name: content for name, content in fields.items() if content != [] and content != {}}
 
 
 def _value(metric: str, training: Training | None) -> float | None:
@@ -124,30 +126,35 @@ def _by_class(last: Sequence[WeightSummary]) -> list[float | None]:
 
 
 def _board(board: Board, index: PageIndex) -> Fields:
-    ranked = {row.weighter: index.weighters[row.weighter] for row in board.rows}
-    fields: Fields = {
+    """Rows by their numbers on the page, and what compares them."""
+    number = index.weighters
+    return {
         "suite": plain(board.title),
-        "rows": [index.weighters[row.weighter] for row in board.rows],
         "tasks": [index.tasks[task] for task in board.tasks],
-        "places": {index.weighters[r.weighter]: [r.rank, r.rank_last] for r in board.rows if r.rank},
-        "skills": {index.weighters[r.weighter]: _interval(r.skill) for r in board.rows if r.skill},
-        "costs": {index.weighters[r.weighter]: _cost(r.cost) for r in board.rows if r.cost},
+        "places": {number[r.weighter]: [r.rank, r.rank_last] for r in board.rows if r.rank},
+        "skills": {number[r.weighter]: _interval(r.skill) for r in board.rows if r.skill},
+        "costs": {number[r.weighter]: _cost(r.cost) for r in board.rows if r.cost},
         "duels": [
-            [ranked[d.one], ranked[d.other], *_interval(d.difference), float(f"{d.holm:.2g}")]
+            [number[d.one], number[d.other], *_interval(d.difference), float(f"{d.holm:.2g}")]
             for d in board.duels
         ],
-        "submitted": [index.weighters[name] for name in board.badges if name in index.weighters],
+        "submitted": [number[name] for name in board.badges if name in number],
     }
-    return fields
 
 
 def _cost(cost: CostRatios) -> Fields:
-    time = [cost.time, cost.time_low, cost.time_high] if cost.time_known else None
-    return {
-        "flops": None if cost.flops is None else _short(cost.flops),
-        "time": time and [_short(part) for part in time],
+    """Ratios as numbers, and as they are printed everywhere."""
+    time = [cost.time, cost.time_low, cost.time_high]
+    found: Fields = {
         "memory": _short(cost.memory),
+        "said": [ratio(cost.flops), "", ratio(cost.memory)],
     }
+    if cost.flops is not None:
+        found["flops"] = _short(cost.flops)
+    if cost.time_known:
+        found["time"] = _short(cost.time)
+        found["said"][1] = f"{ratio(time[0])} [{ratio(time[1])}, {ratio(time[2])}]"
+    return found
 
 
 def _interval(interval: Interval) -> list[float | None]:
@@ -161,4 +168,4 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _short(value: float) -> float:
-    return float(f"{value:.4g}")
+    return float(f"{value:.6g}")

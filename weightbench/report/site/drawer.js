@@ -37,9 +37,10 @@ const links = (number) => {
 const costPart = (board, number) => {
   const cost = board.costs[number];
   if (!cost) return null;
-  const time = cost.time ? `${times(cost.time[0])}${within(cost.time, times)}` : "\u2013 the machine was busy: not reliable";
+  const [flops, time, memory] = cost.said;
   return part("Cost of a training over plain training\u2019s", listed([
-    ["FLOPs", times(cost.flops)], ["time", time], ["peak memory of a step", times(cost.memory)]]));
+    ["FLOPs", flops], ["time", time || "\u2013 not reliable: the machine was busy, or steps differ"],
+    ["peak memory of a step", memory]]));
 };
 
 const weightsPart = (weights, metric) => {

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
 from weightbench.registry.metrics import METRICS
 from weightbench.registry.tracks import TRACKS, Track
-from weightbench.report.cells import badge_texts
+from weightbench.report.cells import badge_texts, is_best, is_worse, rows_of
 from weightbench.report.site.axis import Mark, mark
 from weightbench.report.site.columns import Column
 from weightbench.report.site.index import PageIndex
 from weightbench.report.site.naming import SUBJECT, Look, look_of
 from weightbench.report.site.numbers import DASH, brackets, fixed, ratio, score, score_brackets
-from weightbench.scoring import Board, Cell, CostRatios, Interval, Row
+from weightbench.scoring import Board, Cell, CostRatios, Row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Line:
 
 def lines(board: Board, id: str, columns: Sequence[Column], index: PageIndex) -> list[Line]:
     """All rows: those with a place or nearly so by rank, the privileged as reference at the end."""
-    order = sorted(board.rows, key=lambda row: (row.privileged, not board.is_complete(row)))
+    order = rows_of(board)
     dearest = max((row.cost.flops for row in order if row.cost and row.cost.flops), default=1.0)
     return [_line(row, board, id, columns, index, dearest) for row in order]
 
@@ -133,7 +133,9 @@ def _time_said(cost: CostRatios | None) -> str:
         return "not measured"
     if not cost.time_known:
         return "the machine was busy: time is not reliable"
-    return f"time {ratio(cost.time)} of plain training's, {cost.time_low:.2g} to {cost.time_high:.2g}"
+    return (
+        f"time {ratio(cost.time)} of plain training's, {cost.time_low:.2g} to {cost.time_high:.2g}"
+    )
 
 
 def _dot(row: Row, column: Column, board: Board) -> Dot:
@@ -169,13 +171,9 @@ _KINDS: Mapping[str, str] = {
 
 def kind_of(row: Row, task: str, board: Board) -> str:
     """How a cell stands out in its column."""
-    if row.weighter in board.leaders.get(task, ()):
+    if is_best(row, task, board):
         return "best" if row.weighter == board.leaders[task][0] else "level"
-    cell = row.cells[task]
-    against_plain: Interval | None = cell.gain or cell.skill
-    if row.weighter == LOWER_ANCHOR or against_plain is None or not against_plain.is_known:
-        return ""
-    return "worse" if against_plain.high < 0 else ""
+    return "worse" if is_worse(row.cells.get(task)) else ""
 
 
 def lower_is_better(cell: Cell) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from weightbench.registry.metrics import METRICS
+from weightbench.report.cells import two_digits
 from weightbench.scoring import Interval
 
-MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
+MINUS, DASH, TIMES = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 
 
 def fixed(value: float, digits: int) -> str:
@@ -18,8 +18,8 @@ def fixed(value: float, digits: int) -> str:
 
 def proper(text: str) -> str:
     """A sentence with the signs that a keyboard lacks: minus, times, plus or minus."""
-    text = re.sub(r"(?<=\d)x(?!\w)", "×", text)
-    return re.sub(r"(?<![\w-])-(?=\.?\d)", MINUS, text.replace("+-", "±"))
+    text = re.sub(r"(?<![\w-])(\d+(?:\.\d+)?)x(?!\w)", rf"\1{TIMES}", text)
+    return re.sub(r"(?<![\w-])-(?=\.?\d)", MINUS, text.replace("+-", "\N{PLUS-MINUS SIGN}"))
 
 
 def signed(value: float, digits: int) -> str:
@@ -29,14 +29,8 @@ def signed(value: float, digits: int) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """A cost over plain training's, two significant digits: ``4.9×``; a dash where unknown."""
-    if value is None or not (math.isfinite(value) and value >= 0):
-        return DASH
-    if value == 0:
-        return "0×"
-    rounded = float(f"{value:.2g}")
-    digits = max(1 - math.floor(math.log10(rounded)), 0)
-    return f"{rounded:.{digits}f}×"
+    """A cost over plain training's, two significant digits: ``4.9x``; a dash where unknown."""
+    return DASH if value is None else f"{two_digits(value)}{TIMES}"
 
 
 def is_share(metric: str) -> bool:

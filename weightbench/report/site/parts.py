@@ -15,7 +15,6 @@ from weightbench.records.schema import Training
 from weightbench.report.cards import Card, card
 from weightbench.report.site.index import PageIndex
 from weightbench.report.site.naming import task_title
-from weightbench.report.site.numbers import DASH, fixed
 from weightbench.report.site.pictures import matrix_png
 from weightbench.spec import parse_spec
 from weightbench.texts import plain

@@ -1,5 +1,7 @@
-"""Skill against cost: who is better, and who is cheaper. In floating point operations, which are
-counted, so that the picture is the same on every machine."""
+"""Skill against cost: who is better, and who is cheaper.
+
+Cost is in floating point operations, which are counted: the picture is the same on every machine.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,9 @@ from collections.abc import Callable, Sequence
 
 from weightbench.report.site.labels import Box, place
 from weightbench.report.site.naming import Look
-from weightbench.report.site.numbers import fixed, ratio
+from weightbench.report.site.numbers import TIMES, fixed, ratio
 from weightbench.report.site.pictures import HEIGHT, MARGIN, WIDTH, scale, shortened, ticks
+from weightbench.scoring import Interval
 
 LOWEST = -0.25  # skill; what lies below is drawn as an arrow at the lower edge
 _HIGHEST = 1.05
@@ -23,19 +26,15 @@ Scale = Callable[[float], float]
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """A weighter: its number on the page, its cost over plain training's, its skill and interval.
+    """A weighter: its number on the page, and its cost over plain training's.
 
-    ``look`` is how it is drawn;
-    ``low`` and ``high`` are the skill itself where there is no interval; ``named`` says whether its
-    name is always shown.
+    ``look`` is how it is drawn; ``named`` says whether its name is always shown.
     """
 
     number: int
     weighter: str
     cost: float
-    skill: float
-    low: float
-    high: float
+    skill: Interval
     look: Look
     named: bool = False
 
@@ -94,14 +93,14 @@ def scatter(points: Sequence[Point]) -> Scatter | None:
         return None
     costs = [math.log2(point.cost) for point in points]
     x_low, x_high = min(*costs, _LEAST_COST) - 0.25, max(*costs, _MOST_COST) + 0.25
-    y_high = max(_HIGHEST, *(point.high + 0.05 for point in points))
+    y_high = max(_HIGHEST, *(_ends(point.skill)[1] + 0.05 for point in points))
     x = scale(x_low, x_high, MARGIN, WIDTH - 16)
     y = scale(LOWEST, y_high, HEIGHT - MARGIN, 24)
     spots = [
         _spot(point, x(cost), y, y_high, _undominated(point, points))
         for point, cost in zip(points, costs, strict=True)
     ]
-    best = sorted((s for s in spots if s.best), key=lambda s: (s.point.cost, s.point.skill))
+    best = sorted((s for s in spots if s.best), key=lambda s: (s.point.cost, s.point.skill.mean))
     front = " ".join(f"{spot.x},{spot.y}" for spot in best[:1])
     for before, spot in itertools.pairwise(best):
         front += f" {spot.x},{before.y} {spot.x},{spot.y}"
@@ -109,21 +108,26 @@ def scatter(points: Sequence[Point]) -> Scatter | None:
     return Scatter(
         tuple(_labelled(spots)),
         front,
-        tuple((x(power), ratio(2.0**power).replace(".0×", "×")) for power in powers),
+        tuple((x(power), f"{2.0**power:g}{TIMES}") for power in powers),
         tuple((y(tick), fixed(tick, 2).rstrip("0").rstrip(".")) for tick in ticks(LOWEST, y_high)),
     )
 
 
 def _spot(point: Point, x: float, y: Scale, y_high: float, best: bool) -> Spot:
-    low, mean, high = (
-        min(max(value, LOWEST), y_high) for value in (point.low, point.skill, point.high)
-    )
-    words = f"{point.weighter}: skill {fixed(point.skill, 2)} at {ratio(point.cost)}"
+    mean = point.skill.mean
+    bottom, top = (y(min(max(end, LOWEST), y_high)) for end in _ends(point.skill))
+    words = f"{point.weighter}: skill {fixed(mean, 2)} at {ratio(point.cost)}"
     right = x > WIDTH * 0.6
+    middle = y(max(mean, LOWEST))
     return Spot(
-        point, x, y(mean), y(low), y(high), best, point.skill < LOWEST, words,
-        shortened(point.weighter), x - 10 if right else x + 10, y(mean) + 4, end=right,
+        point, x, middle, bottom, top, best, mean < LOWEST, words,
+        shortened(point.weighter), x - 10 if right else x + 10, middle + 4, end=right,
     )  # fmt: skip
+
+
+def _ends(skill: Interval) -> tuple[float, float]:
+    """Of its interval; the mean itself where a single seed gives none."""
+    return (skill.low, skill.high) if skill.is_known else (skill.mean, skill.mean)
 
 
 def _labelled(spots: Sequence[Spot]) -> list[Spot]:
@@ -133,7 +137,7 @@ def _labelled(spots: Sequence[Spot]) -> list[Spot]:
     errors = [Box(spot.x - 1, spot.y_high, spot.x + 1, spot.y_low) for spot in spots]
     chosen = sorted(
         (i for i, spot in enumerate(spots) if spot.best or spot.point.named),
-        key=lambda i: (not spots[i].best, -spots[i].point.skill),
+        key=lambda i: (not spots[i].best, -spots[i].point.skill.mean),
     )
     found = place([(spots[i].x, spots[i].y, spots[i].label) for i in chosen], room, marks, errors)
     result = list(spots)
@@ -146,9 +150,6 @@ def _labelled(spots: Sequence[Spot]) -> list[Spot]:
 
 
 def _undominated(point: Point, points: Sequence[Point]) -> bool:
-    return not any(
-        other.cost <= point.cost
-        and other.skill >= point.skill
-        and (other.cost < point.cost or other.skill > point.skill)
-        for other in points
-    )
+    own = (point.cost, -point.skill.mean)
+    others = [(other.cost, -other.skill.mean) for other in points]
+    return not any(c <= own[0] and s <= own[1] and (c, s) != own for c, s in others)

@@ -77,7 +77,9 @@ class Sweep:
     margin: int = MARGIN
 
 
-def sweep(rows: Sequence[Row], swept: Moving, coloured: Callable[[str], bool], index: PageIndex) -> Sweep | None:
+def sweep(
+    rows: Sequence[Row], swept: Moving, coloured: Callable[[str], bool], index: PageIndex
+) -> Sweep | None:
     """The picture; None where no row has two of the tasks, or errors are no shares."""
     shown = [row for row in rows if sum(task in row.cells for task in swept.values) > 1]
     cells = [row.cells[task] for row in shown for task in swept.values if task in row.cells]
@@ -108,8 +110,13 @@ def sweep(rows: Sequence[Row], swept: Moving, coloured: Callable[[str], bool], i
         parameter_words(swept.parameter),
         "test error, %" if metric == "accuracy" else f"100 % less {metric.replace('_', ' ')}",
         tuple(_apart(curves)),
-        tuple((x(at), value_words(swept.parameter, v)) for at, v in enumerate(swept.values.values())),
-        tuple((y(math.log10(tick)), fixed(100 * tick, 1).removesuffix(".0")) for tick in _ticks(low, high)),
+        tuple(
+            (x(at), value_words(swept.parameter, v)) for at, v in enumerate(swept.values.values())
+        ),
+        tuple(
+            (y(math.log10(tick)), fixed(100 * tick, 1).removesuffix(".0"))
+            for tick in _ticks(low, high)
+        ),
         right,
     )
 
@@ -129,7 +136,10 @@ def value_words(parameter: str, value: float) -> str:
 def _errors(cell: Cell) -> list[float]:
     """Mean, and the ends of the interval where there is one; never zero."""
     a = cell.score
-    return [max(1 - accuracy, _LEAST) for accuracy in ([a.mean, a.high, a.low] if a.is_known else [a.mean])]
+    return [
+        max(1 - accuracy, _LEAST)
+        for accuracy in ([a.mean, a.high, a.low] if a.is_known else [a.mean])
+    ]
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -118,7 +118,7 @@ const asCsv = (board, about) => {
     const line = [data.weighters[w].name, ...(about.places[w] || ["", ""]), ...(about.skills[w] || ["", "", ""])];
     about.tasks.forEach((t) => line.push(...(data.cells[`${w}.${t}`]?.score || ["", "", ""])));
     const cost = about.costs[w] || {};
-    lines.push([...line, cost.flops, cost.time && cost.time[0], cost.memory]);
+    lines.push([...line, cost.flops, cost.time, cost.memory]);
   });
   return lines.map((line) => line.map(cell).join(",")).join("\n") + "\n";
 };

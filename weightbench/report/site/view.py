@@ -17,7 +17,7 @@ from weightbench.report.site.details import details
 from weightbench.report.site.index import PageIndex
 from weightbench.report.site.lines import Line, is_coloured, lines
 from weightbench.report.site.naming import look_of, suite_title, task_title
-from weightbench.report.site.numbers import proper
+from weightbench.report.site.numbers import DASH, proper
 from weightbench.report.site.parts import TaskPart, WeighterPart, task_part, weighter_part
 from weightbench.report.site.scatter import Point, Scatter, scatter
 from weightbench.report.site.sweep import Sweep, sweep
@@ -106,7 +106,7 @@ def _day(time: str) -> str:
 
 def _board(i: int, board: Board, index: PageIndex) -> BoardPart:
     id, heads = f"board-{i}" if i else "board", columns(board, index)
-    rows = lines(board, id, heads, index)
+    rows = lines(board, f"row-{i}", heads, index)
     seeds = sorted({cell.seeds for row in board.rows for cell in row.cells.values()})
     return BoardPart(
         id=id,
@@ -128,7 +128,7 @@ def _board(i: int, board: Board, index: PageIndex) -> BoardPart:
         skills=any(row.skill for row in board.rows),
         tracks=tracks_of(board),
         privileged=any(row.privileged for row in board.rows),
-        seeds="–".join(map(str, dict.fromkeys([seeds[0], seeds[-1]]))) if seeds else "0",
+        seeds=DASH.join(map(str, dict.fromkeys([seeds[0], seeds[-1]]))) if seeds else "0",
     )
 
 
@@ -166,9 +166,12 @@ def _points(board: Board, index: PageIndex) -> list[Point]:
     """Weighters whose skill is over all tasks, so that they can be compared."""
     return [
         Point(
-            index.weighters[row.weighter], row.weighter, row.cost.flops, row.skill.mean,
-            *((row.skill.low, row.skill.high) if row.skill.is_known else [row.skill.mean] * 2),
-            named=is_coloured(row.weighter), look=look_of(row.weighter),
+            index.weighters[row.weighter],
+            row.weighter,
+            row.cost.flops,
+            row.skill,
+            look_of(row.weighter),
+            is_coloured(row.weighter),
         )
         for row in board.rows
         if row.cost and row.cost.flops and row.skill
