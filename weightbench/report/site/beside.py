@@ -38,4 +38,4 @@ class Beside:
 
 
 def _relative(path: Path, here: Path) -> str:
-    return quote(Path(os.path.relpath(path, here)).as_posix())
+    return quote(os.fsencode(Path(os.path.relpath(path, here)).as_posix()))
