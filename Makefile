@@ -61,14 +61,15 @@ gpu: $(BIN)/ready
 #   .venv/bin/weightbench evaluate --suite quick --out leaderboard      (and so on)
 # and the anchors, made once for each version of a task, from
 #   .venv/bin/weightbench anchors leaderboard --out leaderboard/anchors.json
-# The page describes a task in full where its data set is at hand (docs/data.md). The second picture
+# The page describes a task in full where its data set is at hand (docs/data.md). The last picture
 # is of the pilot that leaderboard/README.md speaks of.
-SUITES := quick rivals bias clean-set paper-digits fig2 mnist-flips
+SUITES := rivals bias clean-set paper-digits fig2 mnist-flips
 
 site: $(BIN)/ready
 	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format markdown --out leaderboard/README.md
 	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format json --out leaderboard/board.json
 	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format html --out leaderboard/index.html
+	$(BIN)/weightbench plot skill leaderboard --suite rivals --out leaderboard/figures
 	$(BIN)/weightbench plot imbalance leaderboard --out leaderboard/figures
 	$(BIN)/weightbench plot curves leaderboard --task mnist49-imbalance-v0 --out leaderboard/figures
 

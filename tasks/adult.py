@@ -70,18 +70,21 @@ wb.register_task(wb.Task(
     "adult-uniform-flip-v0",
     dataset=adult_sample, corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutPerClass(3), select=400,
     test=2000, train=1000, model=adult_mlp, recipe=wb.Recipe(steps=400),
-    about="income; 40 % of the labels are flipped; 6 clean rows; MLP",
+    about="income; {noise:%} of the labels are flipped; hold-out of {clean} a class; MLP",
+    title=("Random wrong labels", "census income, {noise:%} wrong"),
 ))  # fmt: skip
 
 wb.register_task(wb.Task(
     "adult-groups-v0",
     dataset=adult, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerGroup(3), select=1000,
     train=5000, model=adult_mlp, recipe=_RECIPE,
-    about="income, few rich women in 5,000 rows; 12 clean rows", metric="worst_group_recall",
+    about="income, few rich women in 5,000 rows; hold-out of {clean} a class and sex",
+    metric="worst_group_recall", title=("Groups", "census income"),
 ))  # fmt: skip
 wb.register_task(wb.Task(
     "adult-biased-labels-v0",
     dataset=adult, corruption=wb.GroupFlip(0.4, group=0, label=1, becomes=0),
     holdout=wb.HoldoutPerGroup(3), select=1000, train=5000, model=adult_mlp, recipe=_RECIPE,
-    about="40 % of the rich women are called poor; 12 clean rows", metric="worst_group_recall",
+    about="{noise:%} of the rich women are called poor; hold-out of {clean} a class and sex",
+    metric="worst_group_recall", title=("Biased labels", "census income, {noise:%} of rich women"),
 ))  # fmt: skip

@@ -61,34 +61,47 @@ RESNET_80K = wb.Recipe(steps=80_000, weight_decay=2e-4, milestones=(0.5, 0.75), 
 # A schedule under which plain training is far better than published.
 SHORT_20K = wb.Recipe(steps=20_000, weight_decay=2e-4, milestones=(0.9, 0.95), bf16="gpu")
 
-for _name, _dataset in (("cifar10", cifar10), ("cifar100", cifar100)):
+for _name, _dataset, _title in (
+    ("cifar10", cifar10, "CIFAR-10"),
+    ("cifar100", cifar100, "CIFAR-100"),
+):
     wb.register_task(wb.Task(
         f"{_name}-uniform-flip-v0",
         dataset=_dataset, corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutTotal(1000),
         select=5000, model=wide_resnet, recipe=WRN_60K, augmentation=wb.CropFlip(2),
-        about="40 % of the labels become any other; 1,000 clean images; WRN-28-10, Table 1",
+        about="{noise:%} of the labels become any other; hold-out of {clean:,}; WRN-28-10, "
+        "{steps:,} steps, Table 1",
+        title=("Random wrong labels", f"{_title}, {{noise:%}} wrong, {{steps:,}} steps"),
     ))  # fmt: skip
     wb.register_task(wb.Task(
         f"{_name}-uniform-flip-short-v0",
         dataset=_dataset, corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutTotal(1000),
         select=5000, model=resnet, recipe=SHORT_20K, augmentation=wb.CropFlip(2),
-        about="40 % of the labels become any other; 1,000 clean images; ResNet-32, 20,000 steps",
+        about="{noise:%} of the labels become any other; hold-out of {clean:,}; ResNet-32, "
+        "{steps:,} steps",
+        title=("Random wrong labels", f"{_title}, {{noise:%}} wrong, {{steps:,}} steps"),
     ))  # fmt: skip
     wb.register_task(wb.Task(
         f"{_name}-background-flip-v0",
         dataset=_dataset, corruption=wb.BackgroundFlip(0.4), holdout=wb.HoldoutPerClass(10),
         select=5000, model=resnet, recipe=RESNET_80K, augmentation=wb.CropFlip(2),
-        about="40 % of the labels become one class; 10 clean images a class; ResNet-32, Table 2",
+        about="{noise:%} of the labels become one class; hold-out of {clean} a class; "
+        "ResNet-32, {steps:,} steps, Table 2",
+        title=("Background flips", f"{_title}, {{noise:%}} to one class, {{steps:,}} steps"),
     ))  # fmt: skip
     wb.register_task(wb.Task(
         f"{_name}-background-flip-short-v0",
         dataset=_dataset, corruption=wb.BackgroundFlip(0.4), holdout=wb.HoldoutPerClass(10),
         select=5000, model=resnet, recipe=SHORT_20K, augmentation=wb.CropFlip(2),
-        about="40 % of the labels become one class; 10 clean images a class; 20,000 steps",
+        about="{noise:%} of the labels become one class; hold-out of {clean} a class; "
+        "ResNet-32, {steps:,} steps",
+        title=("Background flips", f"{_title}, {{noise:%}} to one class, {{steps:,}} steps"),
     ))  # fmt: skip
 wb.register_task(wb.Task(
     "cifar10-human-noise-v0",
     dataset=cifar10_human, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerClass(10),
     select=5000, model=resnet, recipe=SHORT_20K, augmentation=wb.CropFlip(2),
-    about="labels by people, the worst of three (CIFAR-10N); 100 clean images; ResNet-32",
+    about="labels by people, the worst of three (CIFAR-10N); hold-out of {clean} a class; "
+    "ResNet-32, {steps:,} steps",
+    title=("Labels by people", "CIFAR-10, the worst of three"),
 ))  # fmt: skip

@@ -66,30 +66,38 @@ _CIFAR = wb.Task(  # what the tasks below have in common
 )  # fmt: skip
 
 
-def _register(name: str, about: str, **parts: object) -> None:
-    about = f"{about}; 10 clean images a class; ResNet-32, 20,000 steps"
-    wb.register_task(dataclasses.replace(_CIFAR, name=name, about=about, **parts))  # type: ignore[arg-type]
+def _register(name: str, about: str, title: tuple[str, str], **parts: object) -> None:
+    about += "; hold-out of {clean} a class; ResNet-32, {steps:,} steps"
+    parts |= {"name": name, "about": about, "title": title}
+    wb.register_task(dataclasses.replace(_CIFAR, **parts))  # type: ignore[arg-type]
 
 
 _register(
-    "cifar10-class-flip-v0", "40 % of five classes become one like them",
+    "cifar10-class-flip-v0", "{noise:%} of five classes become one like them",
+    ("Look-alike flips", "CIFAR-10, {noise:%} of five classes"),
     corruption=wb.ClassFlip(LOOKALIKES, 0.4),
 )  # fmt: skip
-_register("cifar10-long-tail-v0", "a long tail, 100 times", corruption=wb.LongTail(100))
 _register(
-    "cifar100-superclass-flip-v0", "40 % become another class of their superclass",
+    "cifar10-long-tail-v0", "a long tail, {factor:g} times",
+    ("Long tail", "CIFAR-10, {factor:g} to 1"), corruption=wb.LongTail(100),
+)  # fmt: skip
+_register(
+    "cifar100-superclass-flip-v0", "{noise:%} become another class of their superclass",
+    ("Flips within superclasses", "CIFAR-100, {noise:%} wrong"),
     dataset=cifar100, corruption=wb.ClassFlip(WITHIN_SUPERCLASS, 0.4),
 )  # fmt: skip
 _register(
-    "cifar100-block-flip-v0", "40 % become the next of five classes, by the alphabet",
+    "cifar100-block-flip-v0", "{noise:%} become the next of five classes, by the alphabet",
+    ("Flips to a neighbour", "CIFAR-100, {noise:%} wrong"),
     dataset=cifar100, corruption=wb.ClassFlip(BLOCK, 0.4),
 )  # fmt: skip
 _register(
-    "cifar100-long-tail-v0", "a long tail, 100 times", dataset=cifar100,
-    corruption=wb.LongTail(100),
+    "cifar100-long-tail-v0", "a long tail, {factor:g} times",
+    ("Long tail", "CIFAR-100, {factor:g} to 1"), dataset=cifar100, corruption=wb.LongTail(100),
 )  # fmt: skip
 for _name in ("aggregate", "random1", "random2", "random3"):
     _register(
         f"cifar10-human-{_name}-v0", f"labels by people, CIFAR-10N's {_name}",
+        ("Labels by people", f"CIFAR-10, {_name}"),
         dataset=functools.partial(cifar10_people, _name),
     )  # fmt: skip

@@ -47,17 +47,20 @@ wb.register_task(wb.Task(
     "digits-uniform-flip-v0",
     dataset=digits, corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutPerClass(3),
     select=200, test=500, model=cnn, recipe=wb.Recipe(steps=400),
-    about="40 % of the labels become any other label; 30 clean images; small CNN",
+    about="{noise:%} of the labels become any other; hold-out of {clean} a class; small CNN",
+    title=("Random wrong labels", "digits, {noise:%} wrong"),
 ))  # fmt: skip
 wb.register_task(wb.Task(
     "digits-background-flip-v0",
     dataset=digits, corruption=wb.BackgroundFlip(0.4), holdout=wb.HoldoutPerClass(3),
     select=200, test=500, model=small_mlp, recipe=wb.Recipe(steps=400),
-    about="40 % of the labels become one background class; 30 clean images; MLP",
+    about="{noise:%} of the labels become one class; hold-out of {clean} a class; MLP",
+    title=("Background flips", "digits, {noise:%} to one class"),
 ))  # fmt: skip
 wb.register_task(wb.Task(
     "digits49-imbalance-v0",
     dataset=digits49, corruption=wb.Imbalance(0.97), holdout=wb.HoldoutPerClass(5),
     select=40, test=120, model=small_mlp, recipe=wb.Recipe(steps=400, lr=0.01),
-    about="rare 4s against 9s, 1 in 33; 10 clean images, which alone do; MLP",
+    about="9s against rare 4s, {ratio:odds}; hold-out of {clean} a class; MLP",
+    title=("Imbalance", "digits 4 against 9, {ratio:odds}"),
 ))  # fmt: skip

@@ -54,22 +54,31 @@ wb.register_task(wb.Task(
     dataset=mnist49, corruption=wb.Imbalance(0.995, total=5000, taken=5),
     holdout=wb.HoldoutPerClass(5), select=400, model=mnist_lenet,
     recipe=wb.Recipe(steps=8000, lr=1e-3, milestones=()),
-    about="rare 4s against 9s of MNIST, 1 in 200; 10 clean images; the paper's LeNet, Figure 2",
+    about="9s of MNIST against rare 4s, {ratio:odds}; hold-out of {clean} a class; the "
+    "paper's LeNet, Figure 2",
+    title=("Imbalance", "MNIST 4 against 9, {ratio:odds}"),
 ))  # fmt: skip
 
 # Sized for a CPU: few images seen often, so that their labels can be learned by heart. At three
 # times this rate the LeNet, which has no normalisation, dies under some weights.
 FLIPS = wb.Recipe(steps=400, lr=0.01)
-for _name, _dataset in (("mnist", mnist), ("fashion-mnist", fashion_mnist)):
+for _name, _dataset, _title in (
+    ("mnist", mnist, "MNIST"),
+    ("fashion-mnist", fashion_mnist, "Fashion-MNIST"),
+):
     wb.register_task(wb.Task(
         f"{_name}-uniform-flip-v0",
         dataset=_dataset, corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutPerClass(10),
         select=1000, train=1000, model=mnist_lenet, recipe=FLIPS,
-        about="40 % of 1,000 labels become any other label; 100 clean images; LeNet",
+        about="{noise:%} of 1,000 labels become any other; hold-out of {clean} a class; "
+        "LeNet",
+        title=("Random wrong labels", f"{_title}, {{noise:%}} wrong"),
     ))  # fmt: skip
     wb.register_task(wb.Task(
         f"{_name}-background-flip-v0",
         dataset=_dataset, corruption=wb.BackgroundFlip(0.4), holdout=wb.HoldoutPerClass(10),
         select=1000, train=1000, model=mnist_lenet, recipe=FLIPS,
-        about="40 % of 1,000 labels become one class; 100 clean images; LeNet",
+        about="{noise:%} of 1,000 labels become one class; hold-out of {clean} a class; "
+        "LeNet",
+        title=("Background flips", f"{_title}, {{noise:%}} to one class"),
     ))  # fmt: skip

@@ -15,43 +15,57 @@ from .networks import mlp
 # for each other, ankle boot to sneaker.
 CLOTHES = ((0, 6), (6, 0), (2, 4), (4, 2), (9, 7))
 
-for _name, _dataset, _pairs in (
-    ("mnist", mnist, LOOKALIKES),
-    ("fashion-mnist", fashion_mnist, CLOTHES),
+for _name, _dataset, _title, _pairs in (
+    ("mnist", mnist, "MNIST", LOOKALIKES),
+    ("fashion-mnist", fashion_mnist, "Fashion-MNIST", CLOTHES),
 ):
-    for _kind, _corruption, _about in (
-        ("class", wb.ClassFlip(_pairs, 0.6), "60 % of five classes become one like them"),
-        ("pair", wb.PairFlip(0.45), "45 % of each class become the next"),
-        ("input", wb.PartDependentFlip(0.5), "50 % are wrong, by the image, part-dependent"),
+    for _kind, _corruption, _about, _what, _share in (
         (
-            "margin",
-            wb.MarginFlip(0.48),
-            "48 % are wrong, by the image, where two classes are close",
+            "class", wb.ClassFlip(_pairs, 0.6), "{noise:%} of five classes become one like them",
+            "Look-alike flips", "{noise:%} of five classes",
         ),
-    ):
+        (
+            "pair", wb.PairFlip(0.45), "{noise:%} of each class become the next",
+            "Next-class flips", "{noise:%} of each",
+        ),
+        (
+            "input", wb.PartDependentFlip(0.5), "{noise:%} are wrong, by the image, part-dependent",
+            "Flips by the image", "{noise:%} wrong",
+        ),
+        (
+            "margin", wb.MarginFlip(0.48),
+            "{noise:%} are wrong, by the image, where two classes are close",
+            "Flips of unclear images", "{noise:%} wrong",
+        ),
+    ):  # fmt: skip
         wb.register_task(wb.Task(
             f"{_name}-{_kind}-flip-v0",
             dataset=_dataset, corruption=_corruption, holdout=wb.HoldoutPerClass(2),
             select=1000, train=1000, model=mnist_lenet, recipe=FLIPS,
-            about=f"{_about}; 1,000 images, 20 clean ones; LeNet",
+            about=f"{_about}; 1,000 images, hold-out of {{clean}} a class; LeNet",
+            title=(_what, f"{_title}, {_share}"),
         ))  # fmt: skip
     wb.register_task(wb.Task(
         f"{_name}-long-tail-v0",
         dataset=_dataset, corruption=wb.LongTail(100), holdout=wb.HoldoutPerClass(2),
         select=1000, train=5000, model=mnist_lenet, recipe=FLIPS,
-        about="each class rarer than the one before, 100 times in all; 20 clean images; LeNet",
+        about="each class rarer than the one before, {factor:g} times in all; hold-out of {clean} "
+        "a class; LeNet",
+        title=("Long tail", f"{_title}, {{factor:g}} to 1"),
     ))  # fmt: skip
 
 # Sachdeva et al. 2021, the open-set part: what was an image of one set shows one of the other.
-for _name, _dataset, _donor in (
-    ("mnist", mnist, fashion_mnist),
-    ("fashion-mnist", fashion_mnist, mnist),
+for _name, _dataset, _title, _donor, _other in (
+    ("mnist", mnist, "MNIST", fashion_mnist, "Fashion-MNIST"),
+    ("fashion-mnist", fashion_mnist, "Fashion-MNIST", mnist, "MNIST"),
 ):
     wb.register_task(wb.Task(
         f"{_name}-open-set-v0",
         dataset=_dataset, corruption=wb.OpenSet(_donor, 0.8), holdout=wb.HoldoutPerClass(2),
         select=1000, train=1000, model=mnist_lenet, recipe=FLIPS,
-        about="80 % of the images are of the other set, MNIST or Fashion-MNIST; 20 clean; LeNet",
+        about=f"{{noise:%}} of the images are of {_other}; hold-out of {{clean}} a class; "
+        "LeNet",
+        title=("Foreign images", f"{_title}, {{noise:%}} {_other}"),
     ))  # fmt: skip
 
 _FLIPPED = 0.25  # labels, in training and test alike: no network can be right more often than 75 %
@@ -90,5 +104,7 @@ wb.register_task(wb.Task(
     "colored-mnist-groups-v0",
     dataset=colored_mnist, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerGroup(5),
     select=1000, train=10_000, model=colored_mlp, recipe=wb.Recipe(steps=500, lr=0.01),
-    about="colour goes with the label in training, against it in the test; 20 clean images; MLP",
+    about="colour goes with the label in training, against it in the test; hold-out of {clean} "
+    "a class and colour; MLP",
+    title=("Colour that misleads", "MNIST"),
 ))  # fmt: skip

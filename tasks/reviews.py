@@ -132,19 +132,21 @@ def reviews_mlp(data: wb.DataSet) -> nn.Module:
     return mlp(data.inputs.shape[1], data.num_classes, hidden=(128,))
 
 
-for _kind, _dataset, _train, _recipe, _about in (
+for _kind, _dataset, _train, _recipe, _about, _title in (
     (
         "rules", reviews_by_rules, 5000, wb.Recipe(steps=800, lr=0.01),
-        "by rules that look at words, 35 % wrong",
+        "by rules that look at words, 35 % wrong", "Labels by rules",
     ),
     (
         "raters", reviews_by_raters, 3000, wb.Recipe(steps=1200, lr=0.02),
-        "by the worst of five people, 20 % wrong",
+        "by the worst of five people, 20 % wrong", "Labels by people",
     ),
 ):  # fmt: skip
     wb.register_task(wb.Task(
         f"reviews-{_kind}-v0",
         dataset=_dataset, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerClass(20),
         select=1000, test=3000, train=_train, model=reviews_mlp, recipe=_recipe,
-        about=f"praise or blame of films {_about}; word vectors; 40 clean sentences; MLP",
+        about=f"praise or blame of films {_about}; word vectors; hold-out of {{clean}} a class; "
+        "MLP",
+        title=(_title, "film reviews"),
     ))  # fmt: skip

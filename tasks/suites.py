@@ -15,6 +15,7 @@ wb.register_suite(
     weighters=("uniform", "random", "proportion", "resample", "clean-only", "l2rw", "oracle"),
     seeds=6,
     about="embedded data, small networks: a leaderboard in a minute on two cores",
+    title="Four small tasks, in a minute",
 )
 
 wb.register_suite(
@@ -31,6 +32,7 @@ wb.register_suite(
     ),
     seeds=6,
     about="every method and composition of Ren et al. 2018, Tables 1 and 2, on embedded digits",
+    title="All methods of the paper, on digits",
 )  # fmt: skip
 
 wb.register_suite(
@@ -46,6 +48,7 @@ wb.register_suite(
     ),
     seeds=6,
     about="one task of each kind of bias that is no uniform flip, on embedded data",
+    title="Other kinds of bias",
 )  # fmt: skip
 
 wb.register_suite(
@@ -57,6 +60,7 @@ wb.register_suite(
     weighters=("uniform", "uniform+ft", "clean-only", "l2rw-auto", "oracle"),
     seeds=6,
     about="the hold-out: 1, 3 and 10 images a class; 10, 20 and 40 % of its labels wrong",
+    title="How clean the hold-out must be",
 )  # fmt: skip
 
 wb.register_suite(
@@ -67,6 +71,7 @@ wb.register_suite(
     ),
     seeds=6,
     about="nothing is wrong with the data: what a method costs where there is nothing to mend",
+    title="Where nothing is wrong",
 )  # fmt: skip
 
 _RIVALS = (
@@ -86,6 +91,7 @@ wb.register_suite(
     weighters=_RIVALS,
     seeds=8,
     about="what was published since 2018 beside learning to reweight, on embedded data",
+    title="Start here: four small tasks, methods of 2018 and since",
 )
 
 wb.register_suite(
@@ -94,4 +100,5 @@ wb.register_suite(
     weighters=_RIVALS,
     seeds=8,
     about="what was published since 2018 beside learning to reweight, on MNIST with flipped labels",
+    title="Methods since 2018, on MNIST",
 )

@@ -33,5 +33,6 @@ wb.register_task(wb.Task(
     "breast-cancer-uniform-flip-v0",
     dataset=breast_cancer, corruption=wb.UniformFlip(0.4), holdout=wb.HoldoutPerClass(5), select=60,
     test=150, model=tabular_mlp, recipe=wb.Recipe(steps=400, lr=0.02),
-    about="40 % of the diagnoses are flipped; 10 clean rows, which alone nearly do; MLP",
+    about="{noise:%} of the diagnoses are flipped; hold-out of {clean} a class; MLP",
+    title=("Random wrong labels", "tumours, {noise:%} wrong"),
 ))  # fmt: skip

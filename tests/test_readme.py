@@ -40,7 +40,7 @@ PAGE = (ROOT / "docs" / "write-a-weighter.md").read_text()
 def accuracies(board: str, name: str) -> list[float]:
     """Of a weighter, in the order of tasks."""
     (line,) = [line for line in board.splitlines() if f" {name} " in line and "]" in line]
-    return [float(cell) for cell in line.partition("]")[2].split()[:4]]
+    return [float(cell.rstrip("^-")) for cell in line.partition("]")[2].split()[:4]]
 
 
 def test_a_few_lines_are_a_weighter_that_wins(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from tests.generated import record
 from weightbench.cli import main
 from weightbench.errors import UnknownName
 from weightbench.report.cards import card, cards_of
-from weightbench.report.terminal import print_boards, print_comparison, print_line
+from weightbench.report.terminal import print_boards, print_line
+from weightbench.report.versus import print_comparison
 from weightbench.scoring import board, compare
 
 WEIGHTER = '''

@@ -13,14 +13,16 @@ from weightbench.registry.metrics import METRICS
 @click.argument("other", metavar="B")
 @click.argument("runs", type=click.Path(file_okay=False), default="runs")
 @click.option(
-    "--metric", type=click.Choice(list(METRICS)),
-    help="Compare by this; docs/leaderboard.md says what each is. [default: each task's own]",
+    "--metric", type=click.Choice(list(METRICS)), metavar="METRIC",
+    help=f"Compare by this: {', '.join(METRICS)}; docs/leaderboard.md says what each is. "
+    "[default: each task's own]",
 )  # fmt: skip
 def compare(one: str, other: str, runs: str, metric: str | None) -> None:
     """Print the paired difference of weighters A and B on every task under RUNS.
 
-    Each with its 95 % bootstrap interval, the p value of an exact sign-flip test (as it is, and
-    after Holm's correction over the tasks) and the number of shared seeds.
+    Each with its 95 % interval, the p value of the paired t test over seeds that the interval
+    belongs to, the number of shared seeds, and a verdict: A or B is better, = they cannot be told
+    apart, ? there are too few seeds to tell.
     """
     from weightbench import scoring
     from weightbench.evaluation.data_today import data_today

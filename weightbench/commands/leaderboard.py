@@ -91,8 +91,9 @@ FORMATS: dict[str, Callable[[Sequence[Board], Texts, str, Path | None], str]] = 
     help=f"Weighters of this track alone; repeatable. Given beside noisy labels: {_GIVEN}.",
 )  # fmt: skip
 @click.option(
-    "--metric", type=click.Choice(list(METRICS)),
-    help="Score by this; docs/leaderboard.md says what each is. [default: each task's own]",
+    "--metric", type=click.Choice(list(METRICS)), metavar="METRIC",
+    help=f"Score by this: {', '.join(METRICS)}; docs/leaderboard.md says what each is. "
+    "[default: each task's own]",
 )  # fmt: skip
 def leaderboard(
     runs: str, form: str, out: Path | None, only: Badge, suites: Sequence[str],

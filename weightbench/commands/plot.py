@@ -1,4 +1,4 @@
-"""``weightbench plot``: the paper's figures from records."""
+"""``weightbench plot``: figures from records."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from weightbench.records.store import Store
     from weightbench.report.figures.tables import Source
+    from weightbench.scoring import Board
     from weightbench.spec import Value
     from weightbench.training.task import Task
 
@@ -27,16 +28,23 @@ if TYPE_CHECKING:
 @click.argument("runs", type=click.Path(file_okay=False), default="runs")
 @click.option("--task", "tasks", multiple=True, help="Only this task; repeatable.")
 @click.option("--weighter", "weighters", multiple=True, help="Only this weighter; repeatable.")
+@click.option("--suite", help="Only the tasks and weighters of this suite's board.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default="figures", show_default=True,
-    help="The folder for NAME.svg, NAME.png and NAME.csv.",
+    help="The folder for NAME.svg, NAME-dark.svg, NAME.png and NAME.csv.",
 )  # fmt: skip
 def plot(
-    name: str, runs: str, tasks: tuple[str, ...], weighters: tuple[str, ...], out: Path
+    name: str,
+    runs: str,
+    tasks: tuple[str, ...],
+    weighters: tuple[str, ...],
+    suite: str | None,
+    out: Path,
 ) -> None:
     """Draw a figure from the records under RUNS, with its data as CSV beside it.
 
     \b
+    skill       skill of each weighter over all tasks and on each, the best first
     imbalance   test error against the imbalance ratio (Ren et al. 2018, Fig. 2)
     weights     weights of clean and of wrong examples (Fig. 3)
     separation  how well weights tell the two apart, over the training
@@ -55,35 +63,52 @@ def plot(
 
     from weightbench.files import write_bytes, write_text
     from weightbench.records.store import Store
+    from weightbench.report.figures.canvas import Paper
 
     make_table, draw = FIGURES[name]()
-    table = make_table(_source(Store(runs), tasks, weighters))
+    table = make_table(_source(Store(runs), tasks, weighters, suite))
     write_text(out / f"{name}.csv", table.map(csv_cell).to_csv(index=False))
     # Names are text, not formulae; and the same table gives the same file.
     with matplotlib.rc_context({"text.parse_math": False, "svg.hashsalt": name}):
-        figure = draw(table)
-        for form in ("svg", "png"):
+        for file, dark in (
+            (f"{name}.svg", False),
+            (f"{name}-dark.svg", True),
+            (f"{name}.png", False),
+        ):
+            figure = draw(table, Paper(dark, frozenset(weighters)))
             buffer = io.BytesIO()
-            undated = {"Date": None} if form == "svg" else None
-            figure.savefig(buffer, format=form, dpi=150, metadata=undated)
-            write_bytes(out / f"{name}.{form}", buffer.getvalue())
-            say(out / f"{name}.{form}")
+            undated = {"Date": None} if file.endswith("svg") else None
+            figure.savefig(buffer, format=file[-3:], dpi=150, metadata=undated)
+            write_bytes(out / file, buffer.getvalue())
+            say(out / file)
 
 
-def _source(store: Store, tasks: tuple[str, ...], weighters: tuple[str, ...]) -> Source:
-    from weightbench.evaluation.data_today import data_today
+def _source(
+    store: Store, tasks: tuple[str, ...], weighters: tuple[str, ...], suite: str | None
+) -> Source:
+    from weightbench.registry import SUITES
     from weightbench.report.figures.tables import Source
     from weightbench.scoring.results import choose
+    from weightbench.submission.boards import load
 
-    records, damaged = store.records()
-    say_left_out(damaged)
-    counted = choose(records, data_today(r.trial.task for r in records))
+    loaded = load(store)
+    say_left_out(loaded.damaged)
+    counted = choose(loaded.records, loaded.data)
     for note in counted.notes:
         say(f"note: {note}", err=True)
+
+    @functools.cache
+    def board() -> Board:
+        if suite is not None:
+            return loaded.of_suite(suite, SUITES.get(suite))
+        return loaded.board(tasks or None)
+
+    # Of submissions there are neither weights nor predictions here.
     chosen = [
         r
-        for r in counted.kept
+        for r in (counted.kept if suite is None else board().records)
         if r.training
+        and r.trial.weighter not in loaded.badges
         and (not tasks or r.trial.task in tasks)
         and (not weighters or r.trial.weighter in weighters)
     ]
@@ -94,6 +119,8 @@ def _source(store: Store, tasks: tuple[str, ...], weighters: tuple[str, ...]) ->
         store.weights,
         store.predictions,
         lambda record: _test_labels(asked, record.trial.task, record.trial.seed),
+        board,
+        frozenset(weighters),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from weightbench.data.cache import data_folder, is_cached
 
 _READERS = frozenset({"image_set", "cached_file", "cached_arrays", "packaged_file"})
+_LONGEST = 200  # of the name of a file
 _PACKAGES = "packages"  # the folder of packaged_file
 
 
@@ -39,7 +40,7 @@ def need_of(*parts: object) -> Need:
 
 
 def _is_there(text: str) -> bool:
-    if not text:
+    if not text or len(text) > _LONGEST or any(c.isspace() for c in text):  # such as a docstring
         return False
     home = data_folder()
     places = (home / text, home / _PACKAGES / text)

@@ -179,21 +179,42 @@ class Suite:
     weighters: tuple[str, ...]
     seeds: int
     about: str = ""
+    title: str = ""
 
 
 SUITES: Registry[Suite] = Registry("suite")
 
 # Skill is measured between these two weighters: 0 is the lower, 1 is the upper.
 LOWER_ANCHOR, UPPER_ANCHOR = "uniform", "oracle"
+# The method that the others are held against; pictures give it and its forms one colour.
+SUBJECT = "l2rw"
 # Where this one, which ignores noisy data, closes half of the gap, skill says who does likewise.
 CLEAN_BASELINE = "clean-only"
 
 
 def register_suite(
-    name: str, *, tasks: Iterable[str], weighters: Iterable[str], seeds: int, about: str = ""
+    name: str,
+    *,
+    tasks: Iterable[str],
+    weighters: Iterable[str],
+    seeds: int,
+    about: str = "",
+    title: str = "",
 ) -> None:
-    """Name an evaluation, so that ``weightbench evaluate --suite NAME`` runs it."""
-    SUITES.add(name, Suite(tuple(tasks), tuple(weighters), seeds, about))
+    """Name an evaluation, so that ``weightbench evaluate --suite NAME`` runs it.
+
+    Args:
+        name: its id, lower-case words joined by hyphens.
+        tasks: ids, parameters in brackets.
+        weighters: ids, wrappers as suffixes.
+        seeds: how many of each.
+        about: one line for people.
+        title: a few words that a board is headed with; the id where there are none.
+
+    Raises:
+        BadSpec: the id is no id, or taken.
+    """
+    SUITES.add(name, Suite(tuple(tasks), tuple(weighters), seeds, about, title))
 
 
 def is_file_spec(name: str) -> bool:

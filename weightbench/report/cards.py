@@ -142,7 +142,7 @@ def task_card(task: Task) -> Card:
         raise
     except Exception as error:
         raise BadSpec(f"{task.name} cannot be made: {describe_error(error)}") from error
-    return Card(task.name, task.about, realised | facts, task.parameters(), transition)
+    return Card(task.name, task.describe(), realised | facts, task.parameters(), transition)
 
 
 def _realised(task: Task, splits: Splits) -> dict[str, str]:

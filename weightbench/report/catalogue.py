@@ -103,7 +103,7 @@ def _tasks() -> Iterator[_Entry]:
             yield _Entry(name, "", f"({error})")
             continue
         need = need_of(task.dataset, task.corruption)
-        yield _Entry(name, ("at hand" if need.there else "download") * need.files, task.about)
+        yield _Entry(name, ("at hand" if need.there else "download") * need.files, task.describe())
 
 
 def _suites() -> Iterator[_Entry]:

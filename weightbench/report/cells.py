@@ -14,7 +14,7 @@ PLACES = (
     "paired t tests over seeds, Holm over all pairs"
 )
 SKILL = (
-    f"skill: 0 is {LOWER_ANCHOR}, plain training; 1 is {UPPER_ANCHOR}, a reference without a place; "
+    f"skill: 0 is {LOWER_ANCHOR}, plain training; 1 is {UPPER_ANCHOR}, a reference with no place; "
     "more is possible"
 )
 COSTS = f"time, FLOP, mem: of a whole training, over {LOWER_ANCHOR}'s"

@@ -164,8 +164,15 @@ def _nobody(seen: _Seen, best: Row, plain: Row) -> Finding:
     """That nothing pays here."""
     others = [row for row in seen.ranked if row is not plain]
     most = max(seen.duel(row, plain).difference.high for row in others)
-    text = f"of {len(others)} methods none is better than plain training beyond chance"
-    text += f"; for each a gain of more than {max(most, 0):.2f} of skill is excluded"
+    who, each = (
+        (others[0].weighter, "")
+        if len(others) == 1
+        else (f"none of {len(others)} methods", " for each")
+    )
+    text = (
+        f"{who} is {'not ' if len(others) == 1 else ''}better than plain training beyond chance; "
+        f"a gain of more than {max(most, 0):.2f} of skill is excluded{each}"
+    )
     return Finding("best", "Nothing beats plain training", _sentence([text]), (best.weighter,))
 
 

@@ -35,6 +35,7 @@ from weightbench.training.splits import (
     Splits,
     stratified,
 )
+from weightbench.training.wording import changed, with_rest
 
 # What a task declares, but for its name; the data set counts by what is read.
 _DECLARED = (
@@ -68,8 +69,10 @@ class Task:
         test: size of the test split where the data set publishes none.
         train: how many examples are left to train on, before corruption; all there are if None.
         augmentation: of training and hold-out images, drawn afresh for every batch.
-        about: one line for people.
+        about: one line for people. In it and in ``title``, ``{noise:%}`` is the value of that
+            parameter; see :func:`weightbench.training.wording.worded`.
         metric: what it is scored by, one of ``weightbench.registry.metrics.TaskMetric``.
+        title: what is wrong, in two or three words, and with what data: a heading and its detail.
     """
 
     name: str
@@ -85,6 +88,7 @@ class Task:
     augmentation: CropFlip | None = None
     about: str = ""
     metric: TaskMetric = "accuracy"
+    title: tuple[str, str] = ("", "")
 
     def __post_init__(self) -> None:
         """See that there is such a metric.
@@ -184,6 +188,10 @@ class Task:
         return model
 
     reset = forwarded("task.reset(seed)", "start")
+
+    def describe(self) -> str:
+        """``about`` with the parameters as they are; those it does not speak of follow."""
+        return with_rest(self.about, self.parameters(), changed(self.name))
 
     def with_params(self, spec: Spec) -> Task:
         """This task with the bracket parameters of ``spec`` set, each on the part that owns it.

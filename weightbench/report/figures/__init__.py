@@ -1,4 +1,4 @@
-"""The paper's figures from records: each a table, drawn from that table and nothing else.
+"""Figures from records: each a table, drawn from that table and nothing else.
 
 A name loads nothing; matplotlib and pandas come with the first figure that is asked for.
 """
@@ -12,57 +12,64 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from weightbench.report.figures.canvas import Paper
     from weightbench.report.figures.tables import Source
 
-    Parts = tuple[Callable[[Source], pd.DataFrame], Callable[[pd.DataFrame], Figure]]
+    Parts = tuple[Callable[[Source], pd.DataFrame], Callable[[pd.DataFrame, Paper], Figure]]
 
 
 def _imbalance() -> Parts:
-    from weightbench.report.figures import drawing, tables
+    from weightbench.report.figures import lines, tables
 
-    return tables.by_parameter("ratio", above=0, below=1), drawing.error_against(
-        "ratio", "imbalance"
-    )
+    draw = lines.error_against("ratio", "examples of the frequent class for one of the rare")
+    return tables.by_parameter("ratio", above=0, below=1), draw
 
 
 def _weights() -> Parts:
-    from weightbench.report.figures import drawing, tables
+    from weightbench.report.figures import matrices, tables
 
-    return tables.weight_shares, drawing.weights
+    return tables.weight_shares, matrices.weights
 
 
 def _separation() -> Parts:
-    from weightbench.report.figures import drawing, tables
+    from weightbench.report.figures import lines, tables
 
-    return tables.separation, drawing.separation
+    return tables.separation, lines.separation
 
 
 def _clean_size() -> Parts:
-    from weightbench.report.figures import drawing, tables
+    from weightbench.report.figures import lines, tables
 
-    draw = drawing.accuracy_against("clean", "clean examples a class", log=True)
+    draw = lines.accuracy_against("clean", "clean examples a class", log=True)
     return tables.by_parameter("clean", above=0), draw
 
 
 def _noise() -> Parts:
-    from weightbench.report.figures import drawing, tables
+    from weightbench.report.figures import lines, tables
 
-    return tables.by_parameter("noise"), drawing.accuracy_against("noise", "noise level")
+    return tables.by_parameter("noise"), lines.accuracy_against("noise", "noise level")
 
 
 def _confusion() -> Parts:
-    from weightbench.report.figures import drawing, tables
+    from weightbench.report.figures import matrices, tables
 
-    return tables.confusion, drawing.confusion
+    return tables.confusion, matrices.confusion
 
 
 def _curves() -> Parts:
-    from weightbench.report.figures import drawing, tables
+    from weightbench.report.figures import lines, tables
 
-    return tables.curves, drawing.curves
+    return tables.curves, lines.curves
+
+
+def _skill() -> Parts:
+    from weightbench.report.figures import skill, tables
+
+    return tables.skill, skill.skill
 
 
 FIGURES: dict[str, Callable[[], Parts]] = {
+    "skill": _skill,
     "imbalance": _imbalance,
     "weights": _weights,
     "separation": _separation,

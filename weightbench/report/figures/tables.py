@@ -16,7 +16,7 @@ from weightbench.records.predictions import Predictions
 from weightbench.records.schema import Record
 from weightbench.records.weights import Weights
 from weightbench.report.sweeps import families
-from weightbench.scoring import Interval
+from weightbench.scoring import Board, Interval
 from weightbench.scoring.inference import Estimate
 from weightbench.spec import Value, parse_spec
 
@@ -33,6 +33,8 @@ class Source:
         weights: final weights beside a record.
         predictions: predicted classes beside a record.
         truth: (n_test,) int64, the true labels of a record's test split.
+        board: that the records are on, and who comes first.
+        picked: weighters that were asked for by name; all where there are none.
     """
 
     records: Sequence[Record]
@@ -40,6 +42,8 @@ class Source:
     weights: Callable[[Record], Weights | None]
     predictions: Callable[[Record], Predictions]
     truth: Callable[[Record], NDArray[np.int64]]
+    board: Callable[[], Board]
+    picked: frozenset[str] = frozenset()
 
 
 def by_parameter(
@@ -48,7 +52,7 @@ def by_parameter(
     """Accuracy of each weighter against a parameter of the task, between two values it has not.
 
     Columns: family (the task without that parameter), the parameter, weighter, accuracy, low, high
-    (95 % interval) and seeds.
+    (95 % interval, empty where there is one seed) and seeds.
     """
 
     def table(source: Source) -> pd.DataFrame:
@@ -68,7 +72,7 @@ def by_parameter(
         for (task, weighter), group in groups.items():
             if task in families_of:
                 mean = _accuracy(group)
-                numbers = (mean.mean, mean.low, mean.high, len(group))
+                numbers = (*_numbers(mean), len(group))
                 rows.append((*families_of[task], weighter, *numbers))
         columns = ["family", name, "weighter", "accuracy", "low", "high", "seeds"]
         made = pd.DataFrame(rows, columns=columns).sort_values(["family", "weighter", name])
@@ -99,14 +103,14 @@ def weight_shares(source: Source) -> pd.DataFrame:
                     for low, high, count in zip(edges, edges[1:], counts, strict=False)
                 ]
     made = pd.DataFrame(rows, columns=["task", "weighter", "clean", "low", "high", "share"])
-    return _need(made, "no record under these runs has weights beside it")
+    return _in_order(_need(made, "no record under these runs has weights beside it"), source)
 
 
 def separation(source: Source) -> pd.DataFrame:
     """AUROC of weight against "label is clean", and effective sample size, over the training.
 
-    Columns: task, weighter, step, auroc (empty where all labels are right), effective; means over
-    seeds.
+    Columns: task, weighter, step, auroc (empty where all labels are right), effective, each a mean
+    over seeds with its 95 % interval as ``_low`` and ``_high``, empty where there is one seed.
     """
     rows = [
         (task, weighter, s.step, np.nan if s.auroc is None else s.auroc, s.effective)
@@ -117,8 +121,7 @@ def separation(source: Source) -> pd.DataFrame:
     ]
     made = pd.DataFrame(rows, columns=["task", "weighter", "step", "auroc", "effective"])
     _need(made, "no record under these runs says anything about weights")
-    means: pd.DataFrame = made.groupby(["task", "weighter", "step"], as_index=False).mean()
-    return means
+    return _over_seeds(made, ["auroc", "effective"])
 
 
 def confusion(source: Source) -> pd.DataFrame:
@@ -139,13 +142,14 @@ def confusion(source: Source) -> pd.DataFrame:
             for predicted in range(classes)
         ]
     made = pd.DataFrame(rows, columns=["task", "weighter", "true", "predicted", "share"])
-    return _need(made, "no finished record under these runs")
+    return _in_order(_need(made, "no finished record under these runs"), source)
 
 
 def curves(source: Source) -> pd.DataFrame:
     """Accuracy on the select split over the training.
 
-    Columns: task, weighter, step, accuracy; means over seeds.
+    Columns: task, weighter, step, accuracy: a mean over seeds with its 95 % interval as ``_low``
+    and ``_high``, empty where there is one seed.
     """
     rows = [
         (task, weighter, step, accuracy)
@@ -156,8 +160,64 @@ def curves(source: Source) -> pd.DataFrame:
     ]
     made = pd.DataFrame(rows, columns=["task", "weighter", "step", "accuracy"])
     _need(made, "no finished record under these runs")
-    means: pd.DataFrame = made.groupby(["task", "weighter", "step"], as_index=False).mean()
-    return means
+    return _over_seeds(made, ["accuracy"])
+
+
+def skill(source: Source) -> pd.DataFrame:
+    """Skill of each ranked weighter over all tasks and on each, the best first.
+
+    Columns: weighter, task ("" for all), skill, low and high (95 % interval), flops (of a whole
+    training over plain training's, empty where it was not probed), holdout (whether clean data was
+    used), best (whether none that is drawn scores more there).
+    """
+    scored = source.board()
+    tasks = [task for task in scored.tasks if task in scored.anchors]
+    rows = []
+    for row in scored.rows:
+        if row.rank is None or (source.picked and row.weighter not in source.picked):
+            continue
+        found = {"": row.skill, **{task: row.cells[task].skill for task in tasks}}
+        flops = row.cost.flops if row.cost and row.cost.flops else np.nan
+        rows += [
+            (row.weighter, task, *_numbers(s), flops, row.used_holdout)
+            for task, s in found.items()
+            if s is not None
+        ]
+    columns = ["weighter", "task", "skill", "low", "high", "flops", "holdout"]
+    made: pd.DataFrame = pd.DataFrame(rows, columns=columns)
+    _need(made, "nobody under these runs has a place: that takes uniform and oracle on every task")
+    made["best"] = made["skill"] == made.groupby("task")["skill"].transform("max")
+    return made
+
+
+def _over_seeds(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Means over seeds of each task, weighter and step, with intervals."""
+    rows = []
+    for key, group in table.groupby(["task", "weighter", "step"]):
+        found: list[float] = []
+        for name in names:
+            values = group[name].dropna().to_numpy()
+            if not len(values):
+                found += [np.nan] * 3
+                continue
+            found += _numbers(Estimate.of(values).interval())
+        rows.append((*key, *found))
+    columns = [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
+    made: pd.DataFrame = pd.DataFrame(rows, columns=["task", "weighter", "step", *columns])
+    return made
+
+
+def _numbers(of: Interval) -> tuple[float, float, float]:
+    """Mean, low and high; where no interval is known, none is given."""
+    return (of.mean, of.low, of.high) if of.is_known else (of.mean, math.nan, math.nan)
+
+
+def _in_order(table: pd.DataFrame, source: Source) -> pd.DataFrame:
+    """Rows of weighters as the board has them, the best first."""
+    places = {row.weighter: place for place, row in enumerate(source.board().rows)}
+    order = np.argsort([places.get(w, len(places)) for w in table["weighter"]], kind="stable")
+    made: pd.DataFrame = table.iloc[order].reset_index(drop=True)
+    return made
 
 
 def _groups(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
