@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 
 from tests.generated import anchored, records, spread
 from tests.report.site.test_site import HOSTILE, Document
+from weightbench.report import looks
 from weightbench.report.cards import cards_of
+from weightbench.report.looks import look_of
 from weightbench.report.site import render
 from weightbench.report.site.index import PageIndex
 from weightbench.report.site.labels import Box, place
-from weightbench.report.site.naming import look_of
 from weightbench.report.site.numbers import MINUS, TIMES
 from weightbench.report.site.scatter import Point, Scatter, scatter
-from weightbench.report.site.sweep import sweep, value_words
+from weightbench.report.site.sweep import MARKERS, Sweep, sweep, value_words
 from weightbench.report.sweeps import moving
 from weightbench.scoring import Interval, board
 from weightbench.training.task import make_task
@@ -120,7 +121,7 @@ def test_lines_of_a_sweep_are_told_apart_without_colour() -> None:
     assert len(set(looks.values())) == len(looks) == 3
 
 
-def drawn_sweep(table: dict[str, dict[str, list[float]]]):  # type: ignore[no-untyped-def]
+def drawn_sweep(table: dict[str, dict[str, list[float]]]) -> Sweep:
     scored = board(records(table))
     swept = moving({task: make_task(task).parameters() for task in RATIOS})
     assert swept is not None
@@ -153,3 +154,8 @@ def test_an_error_of_zero_is_drawn_too() -> None:
 )
 def test_shares_of_a_class_are_told_as_ratios(parameter: str, value: float, words: str) -> None:
     assert value_words(parameter, value) == words
+
+
+def test_every_marker_has_a_path() -> None:
+    anchors = {look_of(name).marker for name in ("uniform", "oracle", "l2rw")}
+    assert set(looks.MARKERS) | anchors == set(MARKERS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from weightbench.report.site.index import PageIndex
-from weightbench.report.site.naming import task_title, upper_words
 from weightbench.report.site.numbers import is_share, score
+from weightbench.report.titles import task_title, upper_words
 from weightbench.scoring import Board
 
 

@@ -12,11 +12,12 @@ from markupsafe import Markup
 from weightbench.records.schema import Record, Training, WeightSummary
 from weightbench.registry import LOWER_ANCHOR
 from weightbench.report.cards import Card
+from weightbench.report.looks import look_of
 from weightbench.report.site.columns import metric_words
 from weightbench.report.site.index import PageIndex
-from weightbench.report.site.naming import look_of, task_title, upper_words
 from weightbench.report.site.numbers import is_share, ratio
 from weightbench.report.site.parts import first_sentence, wrapped
+from weightbench.report.titles import task_title, upper_words
 from weightbench.scoring import Board, Cell, CostRatios, Interval
 from weightbench.scoring.metrics import value
 from weightbench.texts import plain

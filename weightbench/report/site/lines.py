@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
+from weightbench.registry import LOWER_ANCHOR, SUBJECT, UPPER_ANCHOR
 from weightbench.registry.metrics import METRICS
 from weightbench.registry.tracks import TRACKS, Track
 from weightbench.report.cells import badge_texts, is_best, is_worse, rows_of
+from weightbench.report.looks import Look, look_of
 from weightbench.report.site.axis import Mark, mark
 from weightbench.report.site.columns import Column
 from weightbench.report.site.index import PageIndex
-from weightbench.report.site.naming import SUBJECT, Look, look_of
 from weightbench.report.site.numbers import DASH, brackets, fixed, ratio, score, score_brackets
 from weightbench.scoring import Board, Cell, CostRatios, Row
 

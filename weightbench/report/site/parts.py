@@ -14,8 +14,8 @@ from weightbench.errors import WeightbenchError
 from weightbench.records.schema import Training
 from weightbench.report.cards import Card, card
 from weightbench.report.site.index import PageIndex
-from weightbench.report.site.naming import task_title
 from weightbench.report.site.pictures import matrix_png
+from weightbench.report.titles import task_title
 from weightbench.spec import parse_spec
 from weightbench.texts import plain
 

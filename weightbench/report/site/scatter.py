@@ -10,8 +10,8 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 
+from weightbench.report.looks import Look
 from weightbench.report.site.labels import Box, place
-from weightbench.report.site.naming import Look
 from weightbench.report.site.numbers import TIMES, fixed, ratio
 from weightbench.report.site.pictures import HEIGHT, MARGIN, WIDTH, scale, shortened, ticks
 from weightbench.scoring import Interval

@@ -6,8 +6,8 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
+from weightbench.report.looks import look_of
 from weightbench.report.site.index import PageIndex
-from weightbench.report.site.naming import look_of
 from weightbench.report.site.numbers import fixed, is_share
 from weightbench.report.site.pictures import HEIGHT, MARGIN, WIDTH, scale, shortened
 from weightbench.report.sweeps import Moving
@@ -27,7 +27,7 @@ MARKERS = {
     ">": "M4.5,0L-3.5,4.5V-4.5z",
     "P": "M-1.5,-4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
     "X": "M-4,-2L-2,-4L0,-2L2,-4L4,-2L2,0L4,2L2,4L0,2L-2,4L-4,2L-2,0z",
-    "*": "M0,-5L1.3,-1.6L5,-1.5L2.1,0.7L3.1,4.2L0,2.1L-3.1,4.2L-2.1,0.7L-5,-1.5L-1.3,-1.6z",
+    "h": "M0,-4.6L4,-2.3V2.3L0,4.6L-4,2.3V-2.3z",
 }
 
 
@@ -101,7 +101,7 @@ def sweep(
         curves.append(
             Curve(
                 index.weighters[row.weighter], shortened(row.weighter), look.colour, look.dark,
-                coloured(row.weighter), look.dash, MARKERS.get(look.marker, MARKERS["o"]), points,
+                coloured(row.weighter), look.dash, MARKERS[look.marker], points,
                 points[-1].y,
             )
         )  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
@@ -12,16 +14,17 @@ from weightbench._version import __version__
 from weightbench.registry.tracks import Track
 from weightbench.report.cards import Card
 from weightbench.report.cells import tracks_of
+from weightbench.report.looks import look_of
 from weightbench.report.site.columns import Column, columns
 from weightbench.report.site.details import details
 from weightbench.report.site.index import PageIndex
 from weightbench.report.site.lines import Line, is_coloured, lines
-from weightbench.report.site.naming import look_of, suite_title, task_title
 from weightbench.report.site.numbers import DASH, proper
 from weightbench.report.site.parts import TaskPart, WeighterPart, task_part, weighter_part
 from weightbench.report.site.scatter import Point, Scatter, scatter
 from weightbench.report.site.sweep import Sweep, sweep
 from weightbench.report.sweeps import moving
+from weightbench.report.titles import suite_title, task_title
 from weightbench.scoring import Board
 from weightbench.scoring.entries import Finding
 
@@ -118,7 +121,7 @@ def _board(i: int, board: Board, index: PageIndex) -> BoardPart:
         wide=len(heads) > _MANY,
         lines=tuple(rows),
         metric=_only(head.metric for head in heads) or "the metric of each task",
-        one=_only(head.one for head in heads if head.one),
+        one=_most(head.one for head in heads if head.one),
         sweep=_sweep(board, index),
         scatter=scatter(_points(board, index)),
         notes=tuple(_spoken(note, board) for note in board.notes),
@@ -138,6 +141,11 @@ def _only(texts: Iterable[str]) -> str:
     return different.pop() if len(different) == 1 else ""
 
 
+def _most(texts: Iterable[str]) -> str:
+    """What most of them say; empty where there are none."""
+    return next((text for text, _ in Counter(texts).most_common(1)), "")
+
+
 def _said(finding: Finding, board: Board, rows: Sequence[Line]) -> Said:
     ids = {row.name: row.id for row in rows}
     linked = tuple((ids[name], name) for name in finding.weighters if name in ids)
@@ -148,9 +156,14 @@ def _said(finding: Finding, board: Board, rows: Sequence[Line]) -> Said:
 
 def _spoken(text: str, board: Board) -> str:
     """A sentence with tasks in plain words, and with proper signs."""
-    for task in sorted(board.tasks, key=len, reverse=True):
-        words, detail = task_title(task)
-        text = text.replace(task, f"{words[:1].lower()}{words[1:]} ({detail})" if detail else words)
+    titles = {task: task_title(task) for task in board.tasks}
+    headings = [heading for heading, _ in titles.values()]
+    for task in sorted(titles, key=len, reverse=True):
+        heading, detail = titles[task]
+        if heading != task:
+            words = f"{heading[:1].lower()}{heading[1:]}"
+            told = f"{words} ({detail})" if headings.count(heading) > 1 else words
+            text = told.join(re.split(rf"(?<![\w/-]){re.escape(task)}(?![\w\[-])", text))
     return proper(text)
 
 
