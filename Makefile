@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help evaluate test golden forging mutants fuzz bench gpu site cifar
+.PHONY: help evaluate test golden forging mutants fuzz bench gpu site docs cifar
 
 help:
 	@echo "make evaluate   train the built-in methods on embedded data and print the leaderboard"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench      what things cost: ratios, measured side by side"
 	@echo "make gpu        tests and ratios that need a GPU"
 	@echo "make cifar      the paper's CIFAR-10 tasks on a GPU; goes on where it was stopped"
+	@echo "make docs       the API reference and the pages of docs/ as HTML, in build/docs/"
 	@echo "make site       the published boards from the records in leaderboard/"
 
 evaluate: $(BIN)/ready
@@ -72,6 +73,10 @@ site: $(BIN)/ready
 	$(BIN)/weightbench plot skill leaderboard --suite rivals --out leaderboard/figures
 	$(BIN)/weightbench plot imbalance leaderboard --out leaderboard/figures
 	$(BIN)/weightbench plot curves leaderboard --task mnist49-imbalance-v0 --out leaderboard/figures
+
+docs: $(BIN)/ready
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python docs/build.py build/docs
 
 # Hours of training. In slices: timeout --signal=INT 590 make cifar, again and again.
 cifar: $(BIN)/ready

@@ -67,36 +67,6 @@ def test_the_loop_by_hand_runs(tmp_path: Path) -> None:
     assert 0.5 < float(done.stdout) <= 1
 
 
-def test_commands_of_the_readme_exist() -> None:
-    from weightbench.cli import main
-
-    commands = re.findall(r"^\$ weightbench (\w+)", README, re.MULTILINE)
-    assert "evaluate" in commands
-    for command in commands:
-        assert command in main.commands, command
-
-
-def test_commands_of_the_page_on_clusters_are_understood() -> None:
-    from weightbench.cli import main
-
-    text = (ROOT / "docs" / "scale.md").read_text().replace("\\\n", "")
-    commands = re.findall(r"(?:\$|--) +(weightbench .*)", text)
-    assert len(commands) >= 8
-    for line in commands:
-        _, name, *arguments = shlex.split(line, comments=True)
-        main.commands[name].make_context(name, arguments)
-
-
-def test_links_lead_somewhere() -> None:
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]
-    links = {page: re.findall(r"\]\(([^)#]+)", page.read_text()) for page in pages}
-    assert "docs/write-a-weighter.md" in links[ROOT / "README.md"]
-    for page, targets in links.items():
-        for target in targets:
-            if not target.startswith("http"):
-                assert (page.parent / target).exists(), f"{page.name}: {target}"
-
-
 def test_the_wrapper_of_the_how_to_page_goes_around_any_weighter(tmp_path: Path) -> None:
     _, wrapper, *_ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     file = tmp_path / "halve.py"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -75,13 +76,56 @@ def test_an_evaluation_on_a_full_disk_is_one_line(tmp_path: Path) -> None:
     assert done.stderr == "error: the output cannot be written: No space left on device\n"
 
 
-@pytest.mark.parametrize("arguments", [["list", "tasks"], ["leaderboard", "RUNS"], ["--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"], ["list", "tasks"], ["show", "l2rw"], ["leaderboard", "RUNS"],
+        ["leaderboard", "RUNS", "--format", "csv"], ["compare", "uniform", "oracle", "RUNS"],
+        ["doctor", "RUNS"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
 def test_a_closed_pipe_is_silent(arguments: list[str], runs: Path, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = weightbench(*filled(arguments, runs, tmp_path), cwd=tmp_path, stdout=writing)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_an_evaluation_into_a_closed_pipe_is_silent_and_no_success(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = weightbench(*evaluate(tmp_path / "out"), cwd=tmp_path, stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_of_an_evaluation_stdout_has_the_board_and_stderr_what_to_do_next(
+    runs: Path, tmp_path: Path
+) -> None:
+    done = weightbench(*evaluate(tmp_path / "a folder"), cwd=tmp_path, stdout=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[:2] == ["place", "weighter"]
+    assert "\x1b" not in done.stdout + done.stderr
+    first, *commands = done.stderr.strip().splitlines()
+    assert first == f"the records are in {tmp_path / 'a folder'}; next:"
+    assert commands
+    for line in commands:
+        _, name, *arguments = shlex.split(line)
+        assert str(tmp_path / "a folder") in arguments
+        main.commands[name].make_context(name, arguments)
+
+
+def test_what_is_next_compares_the_best_two(runs: Path) -> None:
+    from weightbench.commands.evaluate import following
+    from weightbench.submission.boards import load
+
+    board = load(Store(runs)).board()
+    lines = following(board, "runs")
+    best = [row.weighter for row in board.rows if row.rank is not None][:2]
+    assert len(best) < 2 or f"  weightbench compare {' '.join(best)}" in lines
+    assert "  weightbench leaderboard --format html --out board.html" in lines
 
 
 @pytest.mark.parametrize("arguments", PRINTING[1:], ids=" ".join)

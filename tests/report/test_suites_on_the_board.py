@@ -14,6 +14,7 @@ from tests.generated import digest, record, spread
 from weightbench.cli import main
 from weightbench.records.schema import write
 from weightbench.registry import SUITES, Suite
+from weightbench.submission.covered import covered
 from weightbench.training.task import make_task
 
 ONE, TWO = "board-suite-one", "board-suite-two"
@@ -91,6 +92,70 @@ def test_every_form_says_which_suite_is_which(folder: Path) -> None:
     assert page.count('class="entries"') == 2
     assert page.count(f'">{ONE}</h2>') == 1
     assert page.count("Results of uniform<") == 1
+
+
+def test_a_folder_of_several_suites_has_a_board_for_each(folder: Path) -> None:
+    """Also where nobody says which, and nobody who ran is left out."""
+    done = asked(folder, "json")
+    content = json.loads(done.stdout)["suites"]
+    assert list(content) == [ONE, TWO]
+    assert "a board for each" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == asked(folder, "json", ONE, TWO).stdout
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "html", "csv"])
+def test_every_form_has_these_boards(folder: Path, form: str) -> None:
+    assert asked(folder, form).stdout == asked(folder, form, ONE, TWO).stdout
+
+
+Ran = dict[str, set[str]]
+BOTH = {"uniform", "oracle"}
+QUICK = [
+    "digits-uniform-flip-v0", "digits-background-flip-v0", "digits-pair-flip-v0",
+    "digits-noisy-tail-v0",
+]  # fmt: skip
+ALL = {"uniform", "random", "proportion", "resample", "clean-only", "l2rw", "oracle"}
+
+
+def boards(ran: Ran) -> list[tuple[str, set[str], set[str]]]:
+    return [(one.title, set(one.tasks), set(one.shown)) for one in covered(ran)]
+
+
+def test_of_two_suites_with_the_same_rows_it_is_the_one_that_was_run() -> None:
+    """Suite ``rivals`` has the tasks of ``quick``, and other weighters too."""
+    assert boards(dict.fromkeys(QUICK, ALL)) == [("quick", set(QUICK), ALL)]
+
+
+def test_what_was_run_beside_a_suite_has_a_board_of_its_own() -> None:
+    extra, mine = f"{BASE}[noise=0.1]", {*BOTH, "mine.py:Mine"}
+    ran = {**dict.fromkeys(QUICK, ALL), extra: mine}
+    assert boards(ran) == [("quick", set(QUICK), ALL), ("other tasks", {extra}, mine)]
+
+
+def test_who_ran_on_a_part_of_a_suite_is_shown_there() -> None:
+    extra = f"{BASE}[noise=0.1]"
+    ran = {**dict.fromkeys(QUICK, ALL), extra: {*BOTH, "random"}}
+    ran[QUICK[0]] = {*ALL, "mine.py:Mine"}
+    (_, _, shown), _ = boards(ran)
+    assert shown == {*ALL, "mine.py:Mine"}
+
+
+def test_no_board_ranks_uniform_alone() -> None:
+    """Two evaluations of other weighters on other tasks; and a task on which none ran."""
+    ran: Ran = {
+        "a-v0": {*BOTH, "x"}, "b-v0": {*BOTH, "x"}, "c-v0": {*BOTH, "y"}, "d-v0": BOTH,
+        "::x[": {*BOTH, "y"},
+    }  # fmt: skip
+    assert boards(ran) == [
+        ("other tasks", {"a-v0", "b-v0"}, {*BOTH, "x"}),
+        ("other tasks 2", {"c-v0", "::x["}, {*BOTH, "y"}),
+    ]
+
+
+def test_a_part_of_a_suite_is_none() -> None:
+    (found,) = boards(dict.fromkeys(QUICK[:2], ALL))
+    assert found == ("other tasks", set(QUICK[:2]), ALL)
 
 
 def test_a_wrong_suite_is_one_line(folder: Path) -> None:

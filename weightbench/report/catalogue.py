@@ -50,7 +50,7 @@ def print_catalogue(kind: str, console: Console) -> None:
         for entry in found:
             print_line(console, f"{entry.name}{f'  ({entry.mark})' if entry.mark else ''}")
             print_line(console, entry.sentence, "    ")
-    console.print()
+    print_line(console, "")
     for line in below:
         print_line(console, line, hang="  ")
 
@@ -113,4 +113,5 @@ def _suites() -> Iterator[_Entry]:
         except WeightbenchError as error:
             yield _Entry(name, "", f"({error})")
             continue
-        yield _Entry(name, f"{len(suite.tasks)}", suite.about)
+        sentence = "; ".join(filter(None, [suite.title, suite.about]))
+        yield _Entry(name, f"{len(suite.tasks)}", sentence)

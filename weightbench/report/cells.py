@@ -59,9 +59,22 @@ def score_heads(board: Board) -> list[str]:
 
 
 def task_text(task: str, board: Board) -> str:
-    """A task, and what it is scored by where that is not accuracy."""
+    """A task, what it is scored by where that is not accuracy, and what it is in words."""
+    from weightbench.report.titles import task_title  # loads torch, as tasks do
+
     metric = board.metrics.get(task)
-    return f"{task}, by {metric}" if metric else task
+    heading, detail = task_title(task)
+    words = ", ".join(filter(None, [heading, detail]))
+    name = f"{task}, by {metric}" if metric else task
+    return name if not detail and heading in task else f"{name}: {words}"
+
+
+def about_text(board: Board) -> str:
+    """What a suite's board is headed with beside its name."""
+    from weightbench.report.titles import suite_title
+
+    title = suite_title(board.title)
+    return "; ".join(filter(None, [title if title != board.title else "", board.about]))
 
 
 def score_text(cell: Cell | None) -> str:

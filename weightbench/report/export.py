@@ -14,6 +14,7 @@ from weightbench.errors import StoreError
 from weightbench.registry.metrics import METRICS
 from weightbench.report.cells import (
     BEST,
+    about_text,
     badge_head,
     badge_texts,
     cost_heads,
@@ -51,7 +52,8 @@ def _markdown(board: Board) -> str:
     columns = [*_whole(board), *_scores(board), *_costs(board)]
     lines: list[str] = []
     if board.title:
-        about = f"{board.about[:1].upper()}{board.about[1:]}."
+        about = f"{about_text(board)}."
+        about = f"{about[:1].upper()}{about[1:]}"
         lines += [f"## {markdown(board.title)}", "", markdown(about), ""]
     found = [f"- **{markdown(one.title)}.** {markdown(one.text)}" for one in board.findings]
     lines += [*found, *[""] * bool(found)]

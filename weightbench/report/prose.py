@@ -22,7 +22,7 @@ class Line(NamedTuple):
 
 
 def without_markup(text: str) -> str:
-    """A sentence without the marks of reStructuredText: ``x``, :class:`X`."""
+    """A sentence without the marks of reStructuredText: double backticks, roles."""
     return _ROLE.sub(lambda found: found[1].rpartition(".")[2], text).replace("``", "")
 
 

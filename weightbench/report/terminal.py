@@ -10,6 +10,7 @@ from rich.text import Text
 
 from weightbench.report.cells import (
     UNKNOWN,
+    about_text,
     badge_head,
     badge_texts,
     cost_heads,
@@ -43,7 +44,9 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
     """
     for board in boards:
         if board.title:
-            title = Text.assemble((terminal(board.title), "bold"), f": {terminal(board.about)}")
+            title = Text.assemble(
+                (terminal(board.title), "bold"), f": {terminal(about_text(board))}"
+            )
             print_text(console, title)
             console.print()
         for finding in board.findings:

@@ -19,17 +19,17 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the difference on each task and over all of them, in words where they fit."""
     for letter, name in (("A", comparison.one), ("B", comparison.other)):
         print_line(console, name, f"{letter}  ")
-    console.print()
+    print_line(console, "")
     found = [*comparison.tasks, *([comparison.overall] if comparison.overall else [])]
     names = [_name(difference) for difference in found]
     whole = _columns(found, names, [_verdict(difference) for difference in found])
     if full_width(whole) <= console.width:
         print_grid(console, whole)
-        console.print()
+        print_line(console, "")
     else:
         numbers = [*map(str, range(1, len(comparison.tasks) + 1)), "all"][: len(found)]
         print_grid(console, _columns(found, numbers, [difference.sign for difference in found]))
-        console.print()
+        print_line(console, "")
         for number, name, difference in zip(numbers, names, found, strict=True):
             lead = f"{number:{max(map(len, numbers))}}  "
             print_line(console, f"{name}: {_verdict(difference)}", lead)

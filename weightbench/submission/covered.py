@@ -8,7 +8,6 @@ from collections.abc import Set as AbstractSet
 
 from weightbench.errors import WeightbenchError
 from weightbench.registry import LOWER_ANCHOR, SUITES, UPPER_ANCHOR, Suite
-from weightbench.spec import parse_spec
 
 _ANCHORS = frozenset((LOWER_ANCHOR, UPPER_ANCHOR))
 Ran = Mapping[str, AbstractSet[str]]  # who left records, by task
@@ -66,8 +65,8 @@ def of_suite(name: str, suite: Suite, ran: Ran) -> Covered:
 def covered(ran: Ran) -> list[Covered]:
     """A board for each suite that was run, and others for tasks of none of these.
 
-    A suite was run where one of its weighters, beside the anchors, left records on all its tasks;
-    one that shows nothing that another does not is left out. Who would stand nowhere, having run on
+    A suite was run where anybody but the anchors left records on all its tasks; one that shows
+    nothing that another does not is left out. Who would stand nowhere, having run on
     a part of a suite, is shown there without a place. Of the other tasks, those stand together that
     one weighter ran; where the anchors alone did, there is nothing to compare.
     """
@@ -83,13 +82,13 @@ def covered(ran: Ran) -> list[Covered]:
 
 
 def _suites_run(ran: Ran) -> Iterator[Covered]:
-    bases = {parse_spec(task).name for task in ran if ".py:" not in task}
+    bases = {task.partition("[")[0] for task in ran}  # records hold any text for a name
     for name in SUITES.names():
         try:
             suite = SUITES.get(name)
-            if bases.issuperset(parse_spec(task).name for task in suite.tasks):
+            if bases.issuperset(task.partition("[")[0] for task in suite.tasks):
                 found = of_suite(name, suite, ran)
-                if any(_on_all(weighter, found.tasks, ran) for weighter in found.ran - _ANCHORS):
+                if any(_on_all(weighter, found.tasks, ran) for weighter in found.shown - _ANCHORS):
                     yield found
         except WeightbenchError:
             continue  # it brings what is not installed here
