@@ -60,11 +60,9 @@ def test_names_that_are_shown_cover_neither_dots_nor_each_other(
 ) -> None:
     made = drawn([(f"weighter-{i}", c, s) for i, (c, s) in enumerate(points)], named=True)
     assert made is not None
-    labels = [
-        Box(s.label_x, s.label_y - 11, s.label_x + 7 * len(s.label), s.label_y + 3)
-        for s in made.spots
-        if s.shown
-    ]
+    wide = [(s, 7 * len(s.label)) for s in made.spots if s.shown]
+    lefts = [(s, s.label_x - width if s.end else s.label_x, width) for s, width in wide]
+    labels = [Box(x, s.label_y - 11, x + width, s.label_y + 3) for s, x, width in lefts]
     assert all(one.overlap(other) == 0 for one, other in itertools.combinations(labels, 2))
     marks = [Box.around(spot.x, spot.y, 5) for spot in made.spots]
     assert all(label.overlap(mark) == 0 for label in labels for mark in marks)

@@ -51,7 +51,7 @@ const spanOf = (values, least) => {
 
 // A line for each seed: plain training hollow, the method filled, and what lies between them.
 const seedsPicture = (cell, plain, task, format) => {
-  const width = 520, left = 60, line = Math.max(5, Math.min(18, 360 / cell.seeds.length));
+  const width = 520, left = 72, line = Math.max(5, Math.min(18, 360 / cell.seeds.length));
   const beside = new Map(plain ? plain.seeds.map((seed, i) => [seed, plain.values[i]]) : []);
   const known = [...cell.values, ...cell.seeds.map((seed) => beside.get(seed)), task.plain, task.oracle]
     .filter((value) => value !== null && value !== undefined);
@@ -88,7 +88,7 @@ const seedsPicture = (cell, plain, task, format) => {
 };
 
 const curvePicture = (cell, plain) => {
-  const width = 520, height = 190, left = 60;
+  const width = 520, height = 190, left = 72;
   const curves = [["full", cell.curve]];
   if (plain && plain !== cell && plain.curve) curves.unshift(["dashed", plain.curve]);
   const [low, high] = spanOf(curves.flatMap(([, [, values]]) => values), 10);
@@ -105,7 +105,7 @@ const curvePicture = (cell, plain) => {
 };
 
 const classesPicture = (classes) => {
-  const width = 520, left = 60, line = classes.length > 24 ? 8 : 18;
+  const width = 520, left = 72, line = classes.length > 24 ? 8 : 18;
   const most = Math.max(1, ...classes.filter((value) => value !== null));
   const x = scaled(0, most, left, width - 50);
   const height = 16 + line * classes.length;

@@ -38,6 +38,8 @@ class PageIndex:
         for (task, weighter, _), record in seen.items():
             self._records[task, weighter].append(record)
             self.environments.add(record.provenance)
+        for group in self._records.values():
+            group.sort(key=lambda record: record.trial.seed)
         self._cells = {
             (task, row.weighter): cell
             for board in reversed(boards)
@@ -48,7 +50,7 @@ class PageIndex:
 
     def records(self, task: str, weighter: str) -> Sequence[Record]:
         """Of a weighter on a task, by seed."""
-        return sorted(self._records[task, weighter], key=lambda record: record.trial.seed)
+        return self._records[task, weighter]
 
     def trained(self, task: str) -> list[Training]:
         """Every training on a task that gave a number."""

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from weightbench.report.looks import Look
-from weightbench.report.site.labels import Box, place
+from weightbench.report.site.labels import Box, place, width_of
 from weightbench.report.site.numbers import TIMES, fixed, ratio
 from weightbench.report.site.pictures import HEIGHT, MARGIN, WIDTH, scale, shortened, ticks
 from weightbench.scoring import Interval
@@ -20,6 +20,7 @@ LOWEST = -0.25  # skill; what lies below is drawn as an arrow at the lower edge
 _HIGHEST = 1.05
 _LEAST_COST, _MOST_COST = -1.0, 2.0  # powers of two that are always on the axis
 _RADIUS = 6
+_NEAR = 10  # pixels from the middle of a dot to its name
 
 Scale = Callable[[float], float]
 
@@ -121,7 +122,7 @@ def _spot(point: Point, x: float, y: Scale, y_high: float, best: bool) -> Spot:
     middle = y(max(mean, LOWEST))
     return Spot(
         point, x, middle, bottom, top, best, mean < LOWEST, words,
-        shortened(point.weighter), x - 10 if right else x + 10, middle + 4, end=right,
+        shortened(point.weighter), x - _NEAR if right else x + _NEAR, middle + 4, end=right,
     )  # fmt: skip
 
 
@@ -143,9 +144,10 @@ def _labelled(spots: Sequence[Spot]) -> list[Spot]:
     result = list(spots)
     for i, at in zip(chosen, found, strict=True):
         if at:
-            result[i] = dataclasses.replace(
-                spots[i], label_x=at[0], label_y=at[1], end=False, shown=True
-            )
+            # A name to the left ends at its dot, however wide its letters turn out to be.
+            end = at[0] + width_of(spots[i].label) <= spots[i].x - _NEAR + 0.1
+            x = spots[i].x - _NEAR if end else at[0]
+            result[i] = dataclasses.replace(spots[i], label_x=x, label_y=at[1], end=end, shown=True)
     return result
 
 

@@ -14,7 +14,7 @@ from weightbench.report.sweeps import Moving
 from weightbench.scoring import Cell, Row
 
 _LABELS = 170  # pixels kept free to the right, for names
-_LINE = 15.0  # pixels from one name to the next
+_LINE = 19.0  # pixels from one name to the next
 _LEAST = 0.002  # error; what is less is drawn there, for zero has no logarithm
 _STEPS = (1, 2, 5)  # in a power of ten, that get a tick
 # A dot of each marker, as an SVG path around 0, 0.
