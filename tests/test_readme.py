@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 import weightbench as wb
+from weightbench.records.store import Store
+from weightbench.registry import SUITES
+from weightbench.submission.boards import load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -56,6 +59,19 @@ def test_a_few_lines_are_a_weighter_that_wins(tmp_path: Path) -> None:
     assert mine == pytest.approx(shown, abs=0.09), "of one seed and of six"
     check, said, _ = block("check", PAGE).splitlines()
     assert weightbench(*shlex.split(check)[2:], cwd=tmp_path).strip() == said
+
+
+def test_its_findings_are_those_of_the_published_board() -> None:
+    """Every number of them stands in a sentence that the records give today."""
+    suite = re.search(r"<!-- findings: (\S+) -->\n(.*?)\n\n", README, re.DOTALL)
+    assert suite
+    board = load(Store(ROOT / "leaderboard")).of_suite(suite[1], SUITES.get(suite[1]))
+    said = " ".join(f"{finding.title} {finding.text}" for finding in board.findings)
+    numbers = re.findall(r"\d+(?:\.\d+)?(?:x| methods| points|)", suite[2])
+    numbers += re.findall(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", suite[2])
+    assert len(numbers) > 10
+    for number in set(numbers) - {"2"}:  # of l2rw
+        assert number.removesuffix(" points") in said, number
 
 
 def test_the_loop_by_hand_runs(tmp_path: Path) -> None:

@@ -62,7 +62,11 @@ def test_every_fault_is_a_row_and_the_others_are_kept(tmp_path: Path) -> None:
         record = records.pop(broken(name))
         assert (name, record.status) == (name, status)
         assert says in record.reason
-        lines = [line for line in done.stderr.splitlines() if f"{broken(name)} on" in line]
+        lines = [
+            line
+            for line in done.stderr.splitlines()
+            if line.startswith(f"{status}: {broken(name)} on")
+        ]
         assert lines == [f"{status}: {broken(name)} on {TINY}, seed 0: {record.reason}"]
         assert broken(name) in done.stdout
     assert {name: record.status for name, record in records.items()} == {

@@ -15,9 +15,9 @@ from weightbench.registry.tracks import TRACKS
 from weightbench.scoring.entries import LEVEL, POINTS, Board, Duel, Finding, Interval, Row
 from weightbench.scoring.inference import Estimate, holm, of_pair
 from weightbench.scoring.results import Samples
+from weightbench.scoring.wording import NAMED, cost_text, listed, sentence, short_text, skill_text
 
 FREE = 1.05  # of plain training's operations: what costs no more is at no extra cost
-_NAMED = 3  # rows or tasks that a sentence names; of more it says how many there are
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,12 +80,15 @@ def _of_skill(seen: _Seen) -> Iterable[Finding | None]:
 def _best(seen: _Seen, best: Row, plain: Row | None) -> Finding:
     """Who has most skill, beside the next and beside plain training task by task."""
     given = f"it is given {TRACKS[best.track]}" if best.track else "all of it failed"
-    parts = [f"{_skill(best)} of the gap between plain training and the oracle is closed, "
-             f"{_cost(best)}; {given}", _lead(seen, best)]  # fmt: skip
+    parts = [f"{skill_text(best)} of the gap between plain training and the oracle is closed, "
+             f"{cost_text(best)}; {given}", _lead(seen, best)]  # fmt: skip
     if plain:
         parts.append(_wins(seen, best))
     return Finding(
-        "best", f"Best: {best.weighter}, skill {_short(best)}", _sentence(parts), (best.weighter,)
+        "best",
+        f"Best: {best.weighter}, skill {short_text(best)}",
+        sentence(parts),
+        (best.weighter,),
     )
 
 
@@ -99,7 +102,7 @@ def _lead(seen: _Seen, best: Row) -> str:
         )
     first, *more = (row.weighter for row in ties)
     nearest = f"{first} ({_told(seen.duel(best, ties[0]))})"
-    return f"not told apart from {_listed([nearest, *more])}"
+    return f"not told apart from {listed([nearest, *more])}"
 
 
 def _wins(seen: _Seen, row: Row) -> str:
@@ -112,20 +115,20 @@ def _wins(seen: _Seen, row: Row) -> str:
         return f"better than plain training on {'every' if len(tasks) > 1 else 'the'} task"
     return (
         f"better than plain training on {len(tasks) - len(lost)} of {len(tasks)} tasks, "
-        f"not beyond chance on {_listed(lost)}"
+        f"not beyond chance on {listed(lost)}"
     )
 
 
 def _without_clean(seen: _Seen, row: Row, best: Row, plain: Row | None) -> Finding:
     """Who is best of those that are given noisy data only."""
     useless = plain is not None and (row is plain or not seen.duel(row, plain).is_told)
-    what = f"{row.weighter}, {_short(row)}{' at no extra cost' if _is_free(row) else ''}"
+    what = f"{row.weighter}, {short_text(row)}{' at no extra cost' if _is_free(row) else ''}"
     if useless:
         what = "nothing beats plain training"
     name = f"{row.weighter} has " if useless else ""
-    parts = [f"{name}skill {_skill(row)}, {_cost(row)}", _behind(seen, row, best)]
+    parts = [f"{name}skill {skill_text(row)}, {cost_text(row)}", _behind(seen, row, best)]
     return Finding(
-        "best-without-clean", f"Without clean data: {what}", _sentence(parts),
+        "best-without-clean", f"Without clean data: {what}", sentence(parts),
         (row.weighter, best.weighter),
     )  # fmt: skip
 
@@ -133,9 +136,9 @@ def _without_clean(seen: _Seen, row: Row, best: Row, plain: Row | None) -> Findi
 def _free(seen: _Seen, row: Row, best: Row, plain: Row | None) -> Finding:
     """Who is best of those that cost no more than plain training."""
     given = f"given {TRACKS[row.track]}" if row.track else ""
-    parts = [f"skill {_skill(row)}, {given}", _behind(seen, row, best), _over(seen, row, plain)]
+    parts = [f"skill {skill_text(row)}, {given}", _behind(seen, row, best), _over(seen, row, plain)]
     return Finding(
-        "free", f"At no extra cost: {row.weighter}, {_short(row)}", _sentence(parts),
+        "free", f"At no extra cost: {row.weighter}, {short_text(row)}", sentence(parts),
         (row.weighter, best.weighter),
     )  # fmt: skip
 
@@ -173,7 +176,7 @@ def _nobody(seen: _Seen, best: Row, plain: Row) -> Finding:
         f"{who} is {'not ' if len(others) == 1 else ''}better than plain training beyond chance; "
         f"a gain of more than {max(most, 0):.2f} of skill is excluded{each}"
     )
-    return Finding("best", "Nothing beats plain training", _sentence([text]), (best.weighter,))
+    return Finding("best", "Nothing beats plain training", sentence([text]), (best.weighter,))
 
 
 def _level(seen: _Seen, best: Row) -> Finding | None:
@@ -196,12 +199,12 @@ def _level(seen: _Seen, best: Row) -> Finding | None:
     told = [
         f"on {task} {row.weighter} is {'ahead of' if gain.low > 0 else 'level with'} "
         f"{best.weighter} ({_points(gain, seen, task)})"
-        for task, row, gain in found[:_NAMED]
+        for task, row, gain in found[:NAMED]
     ]
     rows = dict.fromkeys([row.weighter for _, row, _ in found])
     tasks = tuple(task for task, *_ in found)
-    title = f"Somewhere as good at no extra cost: {_listed(list(rows))}"
-    text = _sentence([*told, _more(tasks)])
+    title = f"Somewhere as good at no extra cost: {listed(list(rows))}"
+    text = sentence([*told, _more(tasks)])
     return Finding("level", title, text, (*rows, best.weighter), tasks)
 
 
@@ -213,8 +216,8 @@ def _is_as_good(gain: Interval, seen: _Seen, task: str) -> bool:
 
 
 def _more(tasks: Sequence[str]) -> str:
-    left = tasks[_NAMED:]
-    return f"likewise on {_listed(left)}" if left else ""
+    left = tasks[NAMED:]
+    return f"likewise on {listed(left)}" if left else ""
 
 
 def _harm(seen: _Seen) -> Finding | None:
@@ -233,7 +236,7 @@ def _harm(seen: _Seen) -> Finding | None:
     by_task = _grouped(harmed, key=lambda cell: cell[0])
     order = sorted(by_task, key=lambda task: -len(by_task[task]))
     parts = []
-    for task in order[:_NAMED]:
+    for task in order[:NAMED]:
         _, name, gain = min(by_task[task], key=lambda cell: cell[2].mean)
         of = sum(1 for other, *_ in cells if other == task)
         worst = f"{name} most ({_points(gain.interval(), seen, task)})"
@@ -243,7 +246,7 @@ def _harm(seen: _Seen) -> Finding | None:
     return Finding(
         "harm",
         f"Careful: {len(who)} method{'s' * (len(who) > 1)} can do worse than plain training",
-        _sentence(["worse than plain training beyond chance: " + parts[0], *parts[1:]]),
+        sentence(["worse than plain training beyond chance: " + parts[0], *parts[1:]]),
         tuple(who), tuple(order),
     )  # fmt: skip
 
@@ -259,27 +262,6 @@ def _is_free(row: Row) -> bool:
     return row.cost is not None and row.cost.flops is not None and row.cost.flops <= FREE
 
 
-def _skill(row: Row) -> str:
-    assert row.skill is not None
-    return f"{row.skill.mean:.2f} [{row.skill.low:.2f}, {row.skill.high:.2f}]"
-
-
-def _short(row: Row) -> str:
-    assert row.skill is not None
-    return f"{row.skill.mean:.2f}"
-
-
-def _cost(row: Row) -> str:
-    if row.cost is None or row.cost.flops is None:
-        return "at a cost that was not measured"
-    return f"at {_times(row.cost.flops)} the compute of plain training"
-
-
-def _times(ratio: float) -> str:
-    """A ratio to two digits: ``0.18x``, ``1.0x``, ``12x``."""
-    return f"{ratio:.2g}x" if ratio >= 10 or ratio < 1 else f"{ratio:.1f}x"
-
-
 def _points(gain: Interval, seen: _Seen, task: str) -> str:
     """A difference on a task: in points where its metric is a share."""
     metric = _metric(seen, task)
@@ -291,15 +273,3 @@ def _points(gain: Interval, seen: _Seen, task: str) -> str:
 
 def _metric(seen: _Seen, task: str) -> str:
     return next(s.metric for (other, _), s in seen.by_name.items() if other == task)
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = list(names[:_NAMED])
-    if len(names) > _NAMED:
-        shown.append(f"{len(names) - _NAMED} more")
-    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
-
-
-def _sentence(parts: Sequence[str]) -> str:
-    text = "; ".join(part for part in parts if part)
-    return f"{text[:1].upper()}{text[1:]}."
