@@ -14,6 +14,7 @@ from tests.report.site.browser import AXE, Visit, launched
 from tests.report.site.test_site import HOSTILE, TASK, scored, shown
 from weightbench.report.site.numbers import ratio
 
+TITLE = "Background flips"
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 
 
@@ -125,6 +126,11 @@ def test_a_cell_opens_by_keyboard_with_all_that_is_behind_it(visit: Visit) -> No
     assert visit.page.evaluate("document.activeElement.textContent") == "Skip to the table"
     dot = visit.page.locator("button.dot:visible").first
     dot.focus()
+    focused = "document.activeElement.getAttribute('aria-label')"
+    for key, words in (("ArrowDown", "twin-"), ("ArrowRight", "elsewhere"), ("ArrowLeft", TITLE)):
+        visit.page.keyboard.press(key)
+        assert words in visit.page.evaluate(focused)
+    visit.page.keyboard.press("ArrowUp")
     visit.page.keyboard.press("Enter")
     drawer = visit.page.get_by_role("dialog")
     text = drawer.inner_text()

@@ -117,7 +117,10 @@ const placeWords = (board, number) => {
 const duelsPart = (board, number) => {
   const duels = duelsOf(board, number);
   if (!duels.length) return null;
-  const verdict = ([, [mean], p]) => (p >= 0.05 ? "not told apart" : mean > 0 ? "better" : "worse");
+  const verdict = ([, [mean, low, high], p]) => {
+    if (p < 0.05) return mean > 0 ? "better" : "worse";
+    return low > 0 || high < 0 ? "not told apart among all pairs" : "not told apart";
+  };
   const rows = duels.map((duel) => make("tr", {},
     make("th", { scope: "row" }, data.weighters[duel[0]].name),
     make("td", { className: "number" }, signed(duel[1][0], 2)),

@@ -56,6 +56,24 @@ const opening = (board, i) => {
   all("svg [data-w]", board.section).forEach((mark) => mark.addEventListener("click", () => change({ open: Number(mark.dataset.w), task: null }, true)));
 };
 
+const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+// Arrows go from dot to dot, over rows that are hidden and cells that have none.
+const stepping = (board) => board.table.addEventListener("keydown", (event) => {
+  const step = STEPS[event.key];
+  if (!step || !event.target.matches("button.dot")) return;
+  event.preventDefault();
+  const rows = Array.from(board.body.rows).filter((row) => !row.hidden);
+  let [i, j] = [rows.indexOf(event.target.closest("tr")), event.target.closest("td").cellIndex];
+  while (rows[i += step[0]]?.cells[j += step[1]]) {
+    const dot = $("button.dot", rows[i].cells[j]);
+    if (dot) {
+      dot.focus();
+      return;
+    }
+  }
+});
+
 // On a phone findings are cut to a few lines; one that is touched is whole.
 const unfolding = (board) => all(".said li", board.section).forEach((finding) => {
   $("p", finding).addEventListener("click", () => finding.classList.toggle("unfolded"));
@@ -73,6 +91,7 @@ tables.forEach((board, i) => {
   opening(board, i);
   coupling(board);
   unfolding(board);
+  stepping(board);
 });
 
 all(".switch a").forEach((link, board) => link.addEventListener("click", (event) => {
