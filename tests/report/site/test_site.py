@@ -252,6 +252,17 @@ def test_findings_are_sentences_with_links_to_their_rows(document: Document) -> 
     assert not any(TASK in text for _, _, text in document.all("h3", "p") if "Best" in text)
 
 
+def test_a_task_is_told_from_others_by_as_little_as_does() -> None:
+    tasks = tuple(f"digits-uniform-flip-v0[noise={noise}]" for noise in (0.2, 0.3))
+    table = anchored(tasks=tasks)
+    for task in table:
+        table[task]["l2rw"] = spread(0.85, 8, 8)
+        table[task]["worst"] = spread(0.4, 8, 9)
+    text = render([board(records(table))], cards_of(tasks, []))
+    assert "on random wrong labels (20 % wrong), worst" in text
+    assert "random wrong labels (digits, 20 %" not in text
+
+
 def test_a_single_seed_has_no_interval() -> None:
     table = {t: {w: v[:1] for w, v in of.items()} for t, of in anchored(tasks=(TASK,)).items()}
     table[TASK]["l2rw"] = [0.85]

@@ -156,15 +156,22 @@ def _said(finding: Finding, board: Board, rows: Sequence[Line]) -> Said:
 
 def _spoken(text: str, board: Board) -> str:
     """A sentence with tasks in plain words, and with proper signs."""
-    titles = {task: task_title(task) for task in board.tasks}
-    headings = [heading for heading, _ in titles.values()]
-    for task in sorted(titles, key=len, reverse=True):
-        heading, detail = titles[task]
-        if heading != task:
-            words = f"{heading[:1].lower()}{heading[1:]}"
-            told = f"{words} ({detail})" if headings.count(heading) > 1 else words
-            text = told.join(re.split(rf"(?<![\w/-]){re.escape(task)}(?![\w\[-])", text))
+    for task in sorted(board.tasks, key=len, reverse=True):
+        words = _called(task, board)
+        text = words.join(re.split(rf"(?<![\w/-]){re.escape(task)}(?![\w\[-])", text))
     return proper(text)
+
+
+def _called(task: str, board: Board) -> str:
+    """A task inside a sentence, with no more detail than tells it from others of the board."""
+    heading, detail = task_title(task)
+    if heading == task:
+        return task
+    alike = [other for one, other in map(task_title, board.tasks) if one == heading]
+    shared = set.intersection(*(set(other.split(", ")) for other in alike))
+    own = ", ".join(part for part in detail.split(", ") if part not in shared)
+    words = f"{heading[:1].lower()}{heading[1:]}"
+    return f"{words} ({own})" if own else words
 
 
 def _sweep(board: Board, index: PageIndex) -> Sweep | None:
