@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+AXE := tests/report/site/node_modules
 
 .PHONY: help evaluate test golden forging mutants fuzz bench gpu site docs cifar
 
@@ -22,12 +23,16 @@ help:
 evaluate: $(BIN)/ready
 	$(BIN)/weightbench evaluate $(ARGS)
 
-test: $(BIN)/ready
+test: $(BIN)/ready $(AXE)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/pytest -n auto --dist loadgroup -p no:benchmark --ignore tests/benchmarks $(ARGS)
+
+# What the browser tests check accessibility with; without npm they leave that out.
+$(AXE): tests/report/site/package-lock.json
+	-npm ci --silent --prefix tests/report/site
 
 # Every published trial whose data are at hand (docs/data.md), trained again and compared bit for bit:
 # two minutes for the embedded data, three hours on two cores with MNIST. ARGS="-k digits49" is a part.

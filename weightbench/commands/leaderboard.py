@@ -24,41 +24,41 @@ Texts = Mapping[str, "AuthorText"]
 _GIVEN = "; ".join(f"{track} {words}" for track, words in TRACKS.items())
 
 
-def _table(boards: Sequence[Board], _: Texts) -> str:
+def _table(boards: Sequence[Board], *_: object) -> str:
     from weightbench.report.terminal import to_text
 
     return to_text(boards)
 
 
-def _markdown(boards: Sequence[Board], _: Texts) -> str:
+def _markdown(boards: Sequence[Board], *_: object) -> str:
     from weightbench.report.export import to_markdown
 
     return to_markdown(boards)
 
 
-def _html(boards: Sequence[Board], texts: Texts) -> str:
+def _html(boards: Sequence[Board], texts: Texts, runs: str, out: Path | None) -> str:
     from weightbench.report.cards import Card, cards_of
-    from weightbench.report.site import render
+    from weightbench.report.site import Beside, render
 
     tasks = [task for board in boards for task in board.tasks]
     weighters = [row.weighter for board in boards for row in board.rows]
     submitted = {w: Card(w, text.rule, text.facts) for w, text in texts.items()}
-    return render(boards, cards_of(tasks, weighters) | submitted)
+    return render(boards, cards_of(tasks, weighters) | submitted, Beside.of(out, Path(runs)))
 
 
-def _csv(boards: Sequence[Board], _: Texts) -> str:
+def _csv(boards: Sequence[Board], *_: object) -> str:
     from weightbench.report.export import to_csv
 
     return to_csv(boards)
 
 
-def _json(boards: Sequence[Board], _: Texts) -> str:
+def _json(boards: Sequence[Board], *_: object) -> str:
     from weightbench.report.export import to_json
 
     return to_json(boards)
 
 
-FORMATS: dict[str, Callable[[Sequence[Board], Texts], str]] = {
+FORMATS: dict[str, Callable[[Sequence[Board], Texts, str, Path | None], str]] = {
     "table": _table,
     "markdown": _markdown,
     "html": _html,
@@ -128,7 +128,7 @@ def leaderboard(
 
         print_boards(boards, wide_console())
     else:
-        _put(FORMATS[form](boards, loaded.texts), form, out)
+        _put(FORMATS[form](boards, loaded.texts, runs, out), form, out)
     sys.exit(1 if loaded.damaged else 0)
 
 

@@ -38,6 +38,11 @@ class Box:
         )
 
 
+def width_of(text: str) -> float:
+    """How wide a text is at most."""
+    return _CHARACTER * len(text)
+
+
 def place(
     texts: Sequence[tuple[float, float, str]],
     room: Box,
@@ -57,7 +62,7 @@ def place(
     for x, y, text in texts:
         free = [
             box
-            for box in _candidates(x, y, _CHARACTER * len(text))
+            for box in _candidates(x, y, width_of(text))
             if room.holds(box) and not any(box.overlap(other) for other in taken)
         ]
         chosen = min(free, key=lambda box: sum(map(box.overlap, thin)), default=None)

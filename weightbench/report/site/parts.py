@@ -1,4 +1,4 @@
-"""The parts of the page about single tasks and single weighters, down to the records."""
+"""The parts of the page about single tasks and single weighters: what they are."""
 
 from __future__ import annotations
 
@@ -10,37 +10,16 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from weightbench.records.schema import Record, Training
-from weightbench.report.cards import Card
+from weightbench.errors import WeightbenchError
+from weightbench.records.schema import Training
+from weightbench.report.cards import Card, card
 from weightbench.report.site.index import PageIndex
 from weightbench.report.site.pictures import matrix_png
-from weightbench.scoring import Board, Cell, Row
+from weightbench.report.titles import task_title
+from weightbench.spec import parse_spec
 from weightbench.texts import plain
 
 _WRITTEN = 12  # classes up to which the shares are written into the picture of a matrix
-
-
-@dataclasses.dataclass(frozen=True)
-class SeedResult:
-    """A record behind a number."""
-
-    seed: int
-    accuracy: str
-    key: str
-    environment: int
-    finished: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """A weighter on a task, and the records behind it; the last two are about its weights."""
-
-    task: str
-    link: str
-    cell: Cell
-    runs: tuple[SeedResult, ...]
-    separation: str
-    effective: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,39 +44,40 @@ class Matrix:
 
 @dataclasses.dataclass(frozen=True)
 class TaskPart:
-    """A task: its card, its anchors and its own table."""
+    """A task: its card and its anchors."""
 
     name: str
     id: str
+    words: str
+    detail: str
     about: Markup
     facts: Mapping[str, str]
     matrix: Matrix | None
-    cells: tuple[tuple[str, str, Cell], ...]  # name, link, cell
 
 
 @dataclasses.dataclass(frozen=True)
 class WeighterPart:
-    """A weighter: its card, its results with the records behind them, its failures."""
+    """A weighter: its card, what is wrapped around it, its failures."""
 
     name: str
     id: str
+    summary: str
     about: Markup
+    wrapped: tuple[tuple[str, str], ...]
     facts: Mapping[str, str]
-    results: tuple[Result, ...]
     failures: tuple[Failure, ...]
 
 
 def task_part(task: str, index: PageIndex) -> TaskPart:
     """What there is to show of a task, over all boards."""
-    cells, card = index.cells_of_task(task), index.cards.get(task)
-    best = sorted(cells, key=lambda weighter: -cells[weighter].score.mean)
+    known = index.cards.get(task)
     return TaskPart(
-        name=task,
-        id=index.tasks[task],
-        about=prose(card.about if card else ""),
-        facts=_task_facts(task, card, index),
-        matrix=_matrix(card.transition) if card and card.transition is not None else None,
-        cells=tuple((w, index.weighters[w], cells[w]) for w in best),
+        task,
+        f"task-{index.tasks[task]}",
+        *task_title(task),
+        about=prose(known.about if known else ""),
+        facts=_task_facts(task, known, index),
+        matrix=_matrix(known.transition) if known and known.transition is not None else None,
     )
 
 
@@ -111,8 +91,9 @@ def _task_facts(task: str, card: Card | None, index: PageIndex) -> dict[str, str
         facts.pop("wrong", None)
     if anchor := index.anchor(task):
         facts["anchors"] = (
-            f"uniform {anchor.lower:.3f} (skill 0), oracle {anchor.upper:.3f} (skill 1); the gap "
-            f"is {anchor.gap:.3f}, standard error {anchor.error:.3f} over {anchor.seeds} seeds"
+            f"plain training {anchor.lower:.3f} (skill 0), oracle {anchor.upper:.3f} (skill 1); "
+            f"the gap is {anchor.gap:.3f} ± {anchor.error:.3f} (standard error) over "
+            f"{anchor.seeds} seeds"
         )
     return facts
 
@@ -152,32 +133,33 @@ def _facts(trained: Sequence[Training]) -> dict[str, str]:
 
 def weighter_part(weighter: str, index: PageIndex) -> WeighterPart:
     """What there is to show of a weighter, over all boards."""
-    rows, card = index.rows(weighter), index.cards.get(weighter)
-    cells = {task: cell for _, row in rows for task, cell in row.cells.items()}
+    known = index.cards.get(weighter)
+    about = known.about if known else ""
     return WeighterPart(
         name=weighter,
-        id=index.weighters[weighter],
-        about=prose(card.about if card else ""),
-        facts={**(card.facts if card else {}), **_places(rows)},
-        results=tuple(_result(task, weighter, cell, index) for task, cell in cells.items()),
-        failures=tuple(one for task in cells for one in _failures(task, weighter, index)),
+        id=f"weighter-{index.weighters[weighter]}",
+        summary=first_sentence(about),
+        about=prose(about),
+        wrapped=wrapped(weighter),
+        facts=known.facts if known else {},
+        failures=tuple(one for task in index.tasks for one in _failures(task, weighter, index)),
     )
 
 
-def _places(rows: Sequence[tuple[Board, Row]]) -> dict[str, str]:
-    """Its place on every board, and whom it cannot be told from."""
-    places = [(b.title, row.place.replace("-", "\N{EN DASH}")) for b, row in rows]
-    ties = [(b.title, ", ".join(row.ties)) for b, row in rows if row.ties]
-    facts = {"place": "; ".join(f"{place} on {on}" if on else place for on, place in places)}
-    if ties:
-        facts["ties with"] = "; ".join(f"on {on}: {names}" if on else names for on, names in ties)
-    return facts
+def wrapped(weighter: str) -> tuple[tuple[str, str], ...]:
+    """The suffixes of a name that are installed here, each with what it does."""
+    try:
+        names = [f"+{wrapper.name}" for wrapper in parse_spec(weighter).wrappers]
+        return tuple((name, first_sentence(card(name).about)) for name in names)
+    except WeightbenchError:
+        return ()
 
 
-def _result(task: str, weighter: str, cell: Cell, index: PageIndex) -> Result:
-    group = index.records(task, weighter)
-    runs = tuple(_seed_result(record, index) for record in group)
-    return Result(task, index.tasks[task], cell, runs, *_last_weights(group))
+def first_sentence(text: str) -> str:
+    """Of a docstring, in one line and without its marks of code."""
+    line = " ".join(text.partition("\n\n")[0].replace("`", "").split())
+    found = re.match(r".*?[.!?](?=\s+[A-Z]|$)", line)
+    return found[0] if found else line
 
 
 def _failures(task: str, weighter: str, index: PageIndex) -> list[Failure]:
@@ -197,23 +179,3 @@ def prose(text: str) -> Markup:
         for paragraph in paragraphs
     ]
     return Markup("".join(f"<p>{paragraph}</p>" for paragraph in marked))
-
-
-def _last_weights(group: Sequence[Record]) -> tuple[str, str]:
-    """AUROC of the last weights against "label is right", and their effective sample size."""
-    last = [r.training.weights for r in group if r.training and r.training.weights]
-    separations = [summary.auroc for summary in last if summary.auroc is not None]
-    return (
-        f"{np.mean(separations):.2f}" if separations else "",
-        f"{np.mean([summary.effective for summary in last]):.2f}" if last else "",
-    )
-
-
-def _seed_result(record: Record, index: PageIndex) -> SeedResult:
-    return SeedResult(
-        seed=record.trial.seed,
-        accuracy=f"{record.training.accuracy:.4f}" if record.training else record.status,
-        key=record.trial.key,
-        environment=index.environments.number(record.provenance),
-        finished=record.finished[:19],
-    )

@@ -1,120 +1,22 @@
-"""Pictures of the page, made without a drawing library: a scatter's geometry, a matrix as PNG."""
+"""What the pictures of the page share: scales, ticks, short names; and a matrix as PNG."""
 
 from __future__ import annotations
 
 import base64
-import dataclasses
-import itertools
 import math
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from weightbench.report.site.labels import Box, place
-
-WIDTH, HEIGHT, MARGIN = 760, 420, 52
-_RADIUS = 6
-
-
-@dataclasses.dataclass(frozen=True)
-class Dot:
-    """A weighter in the picture of skill against cost; x and y in pixels.
-
-    ``label`` is empty where there is no room for one; ``label_x`` and ``label_y`` are the left end
-    of its base line.
-    """
-
-    weighter: str
-    cost: float
-    skill: float
-    x: float
-    y: float
-    y_low: float
-    y_high: float
-    best: bool
-    label: str = ""
-    label_x: float = 0.0
-    label_y: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Scatter:
-    """Skill against time, time on a logarithmic axis; ``front`` is the stair through the best."""
-
-    dots: tuple[Dot, ...]
-    front: str
-    x_ticks: tuple[tuple[float, str], ...]
-    y_ticks: tuple[tuple[float, str], ...]
-    width: int = WIDTH
-    height: int = HEIGHT
-    margin: int = MARGIN
-
-
-CostAndSkill = tuple[str, float, float, float, float]  # weighter, cost, skill, its interval
-
-
-def scatter(points: Sequence[CostAndSkill]) -> Scatter | None:
-    """The picture, None where there is nothing to show.
-
-    On the front are those that nobody beats in both: no other has at most their cost and at least
-    their skill, and one of them better.
-    """
-    if not points:
-        return None
-    costs = [math.log2(cost) for _, cost, *_ in points]
-    bounds = [0.0, *(bound for *_, low, high in points for bound in (low, high))]
-    x_low, x_high = padded(min(costs), max(costs), 0.5)
-    y_low, y_high = padded(min(bounds), max(bounds), 0.05)
-    x = scale(x_low, x_high, MARGIN, WIDTH - MARGIN / 2)
-    y = scale(y_low, y_high, HEIGHT - MARGIN, MARGIN / 2)
-    dots = [
-        Dot(
-            weighter, cost, skill, x(math.log2(cost)), y(skill), y(low), y(high),
-            _undominated(cost, skill, points),
-        )
-        for weighter, cost, skill, low, high in points
-    ]  # fmt: skip
-    best = sorted((dot for dot in dots if dot.best), key=lambda dot: (dot.cost, dot.skill))
-    front = " ".join(f"{dot.x:.1f},{dot.y:.1f}" for dot in best[:1])
-    for before, dot in itertools.pairwise(best):
-        front += f" {dot.x:.1f},{before.y:.1f} {dot.x:.1f},{dot.y:.1f}"
-    powers = range(math.ceil(x_low), math.floor(x_high) + 1)
-    return Scatter(
-        tuple(_labelled(dots)),
-        front,
-        tuple((x(power), f"{2.0**power:g}x") for power in powers),
-        tuple((y(tick), f"{tick:.10g}") for tick in ticks(y_low, y_high)),
-    )
-
-
-def _labelled(dots: Sequence[Dot]) -> list[Dot]:
-    """The dots with labels that cover neither dots nor each other; the front chooses first."""
-    room = Box(2, 2, WIDTH - 2, HEIGHT - MARGIN)
-    marks = [Box.around(dot.x, dot.y, _RADIUS + 1) for dot in dots]
-    errors = [Box(dot.x - 1, dot.y_high, dot.x + 1, dot.y_low) for dot in dots]
-    order = sorted(range(len(dots)), key=lambda i: (not dots[i].best, -dots[i].skill))
-    names = [shortened(dots[i].weighter) for i in order]
-    found = place(
-        [(dots[i].x, dots[i].y, name) for i, name in zip(order, names, strict=True)],
-        room, marks, errors,
-    )  # fmt: skip
-    result = list(dots)
-    for i, name, at in zip(order, names, found, strict=True):
-        if at:
-            result[i] = dataclasses.replace(dots[i], label=name, label_x=at[0], label_y=at[1])
-    return result
+WIDTH, HEIGHT, MARGIN = 640, 400, 52  # pixels; the margin is for ticks and names of axes
 
 
 def shortened(name: str) -> str:
     """A name that fits beside a mark."""
     return name if len(name) <= 28 else f"{name[:27]}…"
-
-
-def _undominated(cost: float, skill: float, points: Sequence[CostAndSkill]) -> bool:
-    return not any(c <= cost and s >= skill and (c < cost or s > skill) for _, c, s, *_ in points)
 
 
 def padded(low: float, high: float, least: float) -> tuple[float, float]:

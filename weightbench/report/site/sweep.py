@@ -1,18 +1,34 @@
-"""The picture of a sweep: accuracy where one parameter of a task moves, a line for a weighter."""
+"""The picture of a sweep: error where one parameter of a task moves, a line for a weighter."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 
-from weightbench.report.site.pictures import HEIGHT, MARGIN, WIDTH, padded, scale, shortened, ticks
+from weightbench.report.looks import look_of
+from weightbench.report.site.index import PageIndex
+from weightbench.report.site.numbers import fixed, is_share
+from weightbench.report.site.pictures import HEIGHT, MARGIN, WIDTH, scale, shortened
 from weightbench.report.sweeps import Moving
 from weightbench.scoring import Cell, Row
 
-_LOOKS = 8  # colours in style.css; a longer list goes round
-_LABELS = 200  # pixels kept free to the right, for names
-_LINE = 15.0  # pixels from one name to the next
-_APART = 5.0  # pixels between the intervals of two weighters at one value, where there is room
+_LABELS = 170  # pixels kept free to the right, for names
+_LINE = 19.0  # pixels from one name to the next
+_LEAST = 0.002  # error; what is less is drawn there, for zero has no logarithm
+_STEPS = (1, 2, 5)  # in a power of ten, that get a tick
+# A dot of each marker, as an SVG path around 0, 0.
+MARKERS = {
+    "o": "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0",
+    "s": "M-3.5,-3.5h7v7h-7z",
+    "^": "M0,-4.5L4.5,3.5H-4.5z",
+    "v": "M0,4.5L4.5,-3.5H-4.5z",
+    "D": "M0,-4.8L4.8,0L0,4.8L-4.8,0z",
+    ">": "M4.5,0L-3.5,4.5V-4.5z",
+    "P": "M-1.5,-4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
+    "X": "M-4,-2L-2,-4L0,-2L2,-4L4,-2L2,0L4,2L2,4L0,2L-2,4L-4,2L-2,0z",
+    "h": "M0,-4.6L4,-2.3V2.3L0,4.6L-4,2.3V-2.3z",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +46,13 @@ class Point:
 class Curve:
     """A weighter over the values; its name stands at ``label_y``."""
 
+    number: int
     weighter: str
-    look: int
+    colour: str
+    dark: str
+    coloured: bool
+    dash: str
+    marker: str
     points: tuple[Point, ...]
     label_y: float
 
@@ -43,9 +64,10 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """Accuracy against a parameter, its values at equal distances."""
+    """Error on a logarithmic axis against a parameter, its values at equal distances."""
 
     parameter: str
+    measure: str
     curves: tuple[Curve, ...]
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
@@ -55,41 +77,85 @@ class Sweep:
     margin: int = MARGIN
 
 
-def sweep(rows: Sequence[Row], swept: Moving) -> Sweep | None:
-    """The picture; None where no row has two of the tasks."""
+def sweep(
+    rows: Sequence[Row], swept: Moving, coloured: Callable[[str], bool], index: PageIndex
+) -> Sweep | None:
+    """The picture; None where no row has two of the tasks, or errors are no shares."""
     shown = [row for row in rows if sum(task in row.cells for task in swept.values) > 1]
-    if not shown:
+    cells = [row.cells[task] for row in shown for task in swept.values if task in row.cells]
+    if not cells or not all(is_share(cell.metric) for cell in cells):
         return None
-    seen = [row.cells[task].score for row in shown for task in swept.values if task in row.cells]
-    low, high = padded(min(a.low for a in seen), max(a.high for a in seen), 0.01)
-    y = scale(low, high, HEIGHT - MARGIN, MARGIN / 2)
+    errors = [error for cell in cells for error in _errors(cell)]
+    low, high = math.log10(min(errors)) - 0.05, math.log10(max(errors)) + 0.05
+    y = scale(low, high, HEIGHT - MARGIN, 24)
     right = WIDTH - _LABELS
-    # What stands at one value takes at most 60 % of the way to the next.
-    apart = min(_APART, 0.6 * (right - MARGIN) / (len(shown) * len(swept.values)))
-    edge = 20 + apart * len(shown) / 2
-    x = scale(0, len(swept.values) - 1, MARGIN + edge, right - edge)
+    x = scale(0, len(swept.values) - 1, MARGIN + 24, right - 24)
     curves = []
-    for i, row in enumerate(shown):
-        aside = (i - (len(shown) - 1) / 2) * apart
+    for row in shown:
+        look = look_of(row.weighter)
         points = tuple(
-            _point(row.cells[task], f"{swept.parameter}={value:g}", x(at) + aside, y)
+            _point(row.cells[task], value_words(swept.parameter, value), x(at), y)
             for at, (task, value) in enumerate(swept.values.items())
             if task in row.cells
         )
-        curves.append(Curve(shortened(row.weighter), i % _LOOKS, points, points[-1].y))
+        curves.append(
+            Curve(
+                index.weighters[row.weighter], shortened(row.weighter), look.colour, look.dark,
+                coloured(row.weighter), look.dash, MARKERS[look.marker], points,
+                points[-1].y,
+            )
+        )  # fmt: skip
+    metric = cells[0].metric
     return Sweep(
-        swept.parameter,
+        parameter_words(swept.parameter),
+        "test error, %" if metric == "accuracy" else f"100 % less {metric.replace('_', ' ')}",
         tuple(_apart(curves)),
-        tuple((x(at), f"{value:g}") for at, value in enumerate(swept.values.values())),
-        tuple((y(tick), f"{tick:.10g}") for tick in ticks(low, high)),
+        tuple(
+            (x(at), value_words(swept.parameter, v)) for at, v in enumerate(swept.values.values())
+        ),
+        tuple(
+            (y(math.log10(tick)), fixed(100 * tick, 1).removesuffix(".0"))
+            for tick in _ticks(low, high)
+        ),
         right,
     )
 
 
-def _point(cell: Cell, where: str, x: float, y: Callable[[float], float]) -> Point:
+def parameter_words(parameter: str) -> str:
+    """What moves, as a reader would say it."""
+    return "class ratio" if parameter == "ratio" else parameter.replace("_", " ")
+
+
+def value_words(parameter: str, value: float) -> str:
+    """A value of it; the share of the frequent of two classes is told as a ratio, ``199:1``."""
+    if parameter == "ratio" and 0.5 <= value < 1:
+        return f"{value / (1 - value):.3g}:1"
+    return f"{value:g}"
+
+
+def _errors(cell: Cell) -> list[float]:
+    """Mean, and the ends of the interval where there is one; never zero."""
     a = cell.score
-    words = f"{where}: {a.mean:.3f} [{a.low:.3f}, {a.high:.3f}], {cell.seeds} seeds"
-    return Point(round(x, 1), y(a.mean), y(a.low), y(a.high), words)
+    return [
+        max(1 - accuracy, _LEAST)
+        for accuracy in ([a.mean, a.high, a.low] if a.is_known else [a.mean])
+    ]
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    every = [step * 10.0**power for power in powers for step in _STEPS]
+    return [tick for tick in every if low <= math.log10(tick) <= high]
+
+
+def _point(cell: Cell, where: str, x: float, y: Callable[[float], float]) -> Point:
+    mean, *ends = _errors(cell)
+    least, most = ends or (mean, mean)
+    words = f"{where}: error {fixed(100 * mean, 1)} %"
+    if ends:
+        words += f" [{fixed(100 * least, 1)}, {fixed(100 * most, 1)}]"
+    at, low, high = (y(math.log10(error)) for error in (mean, least, most))
+    return Point(round(x, 1), at, low, high, f"{words}, {cell.seeds} seeds")
 
 
 def _apart(curves: Sequence[Curve]) -> list[Curve]:

@@ -3,86 +3,68 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import datetime
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
+from markupsafe import Markup
+
+from weightbench._version import __version__
 from weightbench.registry.tracks import Track
 from weightbench.report.cards import Card
-from weightbench.report.cells import badge_texts, cost_texts, tracks_of
+from weightbench.report.cells import tracks_of
+from weightbench.report.looks import look_of
+from weightbench.report.site.columns import Column, columns
+from weightbench.report.site.details import details
 from weightbench.report.site.index import PageIndex
+from weightbench.report.site.lines import Line, is_coloured, lines
+from weightbench.report.site.numbers import DASH, proper
 from weightbench.report.site.parts import TaskPart, WeighterPart, task_part, weighter_part
-from weightbench.report.site.pictures import Scatter, scatter
+from weightbench.report.site.scatter import Point, Scatter, scatter
 from weightbench.report.site.sweep import Sweep, sweep
 from weightbench.report.sweeps import moving
-from weightbench.scoring import Board, Cell, Interval, Row
+from weightbench.report.titles import suite_title, task_title
+from weightbench.scoring import Board
+from weightbench.scoring.entries import Finding
 
-_LOWEST, _HIGHEST = -0.5, 1.5  # of the axis of skill; what lies beyond is drawn at its end
-
-
-@dataclasses.dataclass(frozen=True)
-class Bar:
-    """An interval on the common axis of skill; all in percent of its width."""
-
-    low: float
-    width: float
-    mean: float
-
-
-class Axis:
-    """The common axis of a board's skills; ``zero`` and ``one`` in percent of its width."""
-
-    def __init__(self, skills: Sequence[Interval]) -> None:
-        self._low = max(min([0.0, *(skill.low for skill in skills)]), _LOWEST)
-        self._high = min(max([1.0, *(skill.high for skill in skills)]), _HIGHEST)
-        self.zero, self.one = self._at(0), self._at(1)
-
-    def _at(self, value: float) -> float:
-        share = (value - self._low) / (self._high - self._low)
-        return round(100 * min(max(share, 0.0), 1.0), 1)
-
-    def bar(self, skill: Interval) -> Bar:
-        """Where an interval lies on it."""
-        left, right = self._at(skill.low), self._at(skill.high)
-        return Bar(left, round(max(right - left, 0.5), 1), self._at(skill.mean))
+_MANY = 8  # tasks, beyond which a table scrolls sideways
 
 
 @dataclasses.dataclass(frozen=True)
-class Line:
-    """A row of a board."""
+class Said:
+    """A finding, and the rows that it is about: the id and the name of each."""
 
-    id: str
-    name: str
-    link: str
-    track: Track | None
-    place: str
-    rank: int
-    ties: str
-    privileged: bool
-    skill: Interval | None
-    bar: Bar | None
-    coverage: str
-    cells: tuple[tuple[Cell | None, float], ...]  # with how much of the skill is there, 0 to 1
-    costs: tuple[str, ...]
-    failures: int
-    badge: str
+    kind: str
+    title: str
+    text: str
+    rows: tuple[tuple[str, str], ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class BoardPart:
-    """A board: its table, its notes and its pictures."""
+    """A board: what follows from it, its table, its notes and its pictures."""
 
     id: str
+    suite: str
     title: str
     about: str
-    tasks: tuple[tuple[str, str], ...]  # name, link
+    said: tuple[Said, ...]
+    columns: tuple[Column, ...]
+    wide: bool
     lines: tuple[Line, ...]
-    axis: Axis
+    metric: str
+    one: str
     sweep: Sweep | None
     scatter: Scatter | None
-    unlabelled: int
     notes: tuple[str, ...]
     badges: bool
     failures: bool
+    costs: bool
+    skills: bool
     tracks: Mapping[Track, str]  # those there are, in words
+    privileged: bool
+    seeds: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,8 +74,12 @@ class Page:
     boards: tuple[BoardPart, ...]
     tasks: tuple[TaskPart, ...]
     weighters: tuple[WeighterPart, ...]
-    environments: tuple[tuple[str, ...], ...]
+    environments: Sequence[tuple[str, ...]]
+    details: Markup
     records: int
+    newest: str
+    version: str
+    year: str
 
 
 def page(boards: Sequence[Board], cards: Mapping[str, Card]) -> Page:
@@ -103,70 +89,111 @@ def page(boards: Sequence[Board], cards: Mapping[str, Card]) -> Page:
         boards=tuple(_board(i, board, index) for i, board in enumerate(boards)),
         tasks=tuple(task_part(name, index) for name in index.tasks),
         weighters=tuple(weighter_part(name, index) for name in index.weighters),
-        environments=index.environments.described(),  # those that the weighters' parts name
+        environments=index.environments.described(),
+        details=details(boards, index),
         records=index.count,
+        newest=_day(index.newest),
+        version=__version__,
+        year=index.newest[:4],
     )
+
+
+def _day(time: str) -> str:
+    """The day of a time as records have it: ``30 November 2026``; empty where it is none."""
+    try:
+        day = datetime.datetime.fromisoformat(time[:10])
+    except ValueError:
+        return ""
+    return f"{day.day} {day:%B} {day.year}"
 
 
 def _board(i: int, board: Board, index: PageIndex) -> BoardPart:
-    axis = Axis([row.skill for row in board.rows if row.skill])
-    ids = {row.weighter: f"row-{i}-{j}" for j, row in enumerate(board.rows)}
-    picture = scatter(_points(board))
+    id, heads = f"board-{i}" if i else "board", columns(board, index)
+    rows = lines(board, f"row-{i}", heads, index)
+    seeds = sorted({cell.seeds for row in board.rows for cell in row.cells.values()})
     return BoardPart(
-        id=f"board-{i}" if i else "board",
-        title=board.title or "Board",
+        id=id,
+        suite=board.title,
+        title=suite_title(board.title) if board.title else "Board",
         about=board.about,
-        tasks=tuple((task, index.tasks[task]) for task in board.tasks),
-        lines=tuple(_line(row, board, axis, ids, index) for row in board.rows),
-        axis=axis,
-        sweep=_sweep(board, index.cards),
-        scatter=picture,
-        unlabelled=sum(not dot.label for dot in picture.dots) if picture else 0,
-        notes=board.notes,
+        said=tuple(_said(finding, board, rows) for finding in board.findings),
+        columns=heads,
+        wide=len(heads) > _MANY,
+        lines=tuple(rows),
+        metric=_only(head.metric for head in heads) or "the metric of each task",
+        one=_most(head.one for head in heads if head.one),
+        sweep=_sweep(board, index),
+        scatter=scatter(_points(board, index)),
+        notes=tuple(_spoken(note, board) for note in board.notes),
         badges=bool(board.badges),
         failures=any(row.failures for row in board.rows),
+        costs=any(row.cost for row in board.rows),
+        skills=any(row.skill for row in board.rows),
         tracks=tracks_of(board),
+        privileged=any(row.privileged for row in board.rows),
+        seeds=DASH.join(map(str, dict.fromkeys([seeds[0], seeds[-1]]))) if seeds else "0",
     )
 
 
-def _sweep(board: Board, cards: Mapping[str, Card]) -> Sweep | None:
+def _only(texts: Iterable[str]) -> str:
+    """What all of them say; empty where they differ."""
+    different = set(texts)
+    return different.pop() if len(different) == 1 else ""
+
+
+def _most(texts: Iterable[str]) -> str:
+    """What most of them say; empty where there are none."""
+    return next((text for text, _ in Counter(texts).most_common(1)), "")
+
+
+def _said(finding: Finding, board: Board, rows: Sequence[Line]) -> Said:
+    ids = {row.name: row.id for row in rows}
+    linked = tuple((ids[name], name) for name in finding.weighters if name in ids)
+    return Said(
+        finding.kind, _spoken(finding.title, board), _spoken(finding.text, board), linked[:4]
+    )
+
+
+def _spoken(text: str, board: Board) -> str:
+    """A sentence with tasks in plain words, and with proper signs."""
+    for task in sorted(board.tasks, key=len, reverse=True):
+        words = _called(task, board)
+        text = words.join(re.split(rf"(?<![\w/-]){re.escape(task)}(?![\w\[-])", text))
+    return proper(text)
+
+
+def _called(task: str, board: Board) -> str:
+    """A task inside a sentence, with no more detail than tells it from others of the board."""
+    heading, detail = task_title(task)
+    if heading == task:
+        return task
+    alike = [other for one, other in map(task_title, board.tasks) if one == heading]
+    shared = set.intersection(*(set(other.split(", ")) for other in alike))
+    own = ", ".join(part for part in detail.split(", ") if part not in shared)
+    words = f"{heading[:1].lower()}{heading[1:]}"
+    return f"{words} ({own})" if own else words
+
+
+def _sweep(board: Board, index: PageIndex) -> Sweep | None:
     """Where every task of the board is known here, and one number tells them apart."""
-    if not all(task in cards for task in board.tasks):
+    if not all(task in index.cards for task in board.tasks):
         return None
-    swept = moving({task: cards[task].parameters for task in board.tasks})
-    return sweep(board.rows, swept) if swept else None
+    swept = moving({task: index.cards[task].parameters for task in board.tasks})
+    return sweep(board.rows, swept, is_coloured, index) if swept else None
 
 
-def _points(board: Board) -> list[tuple[str, float, float, float, float]]:
+def _points(board: Board, index: PageIndex) -> list[Point]:
     """Weighters whose skill is over all tasks, so that they can be compared."""
     return [
-        (row.weighter, row.cost.time, row.skill.mean, row.skill.low, row.skill.high)
+        Point(
+            index.weighters[row.weighter],
+            row.weighter,
+            row.cost.flops,
+            row.skill,
+            look_of(row.weighter),
+            is_coloured(row.weighter),
+        )
         for row in board.rows
-        if row.cost and row.skill and not row.privileged and board.is_complete(row)
-    ]
-
-
-def _line(row: Row, board: Board, axis: Axis, ids: Mapping[str, str], index: PageIndex) -> Line:
-    return Line(
-        id=ids[row.weighter],
-        name=row.weighter,
-        link=index.weighters[row.weighter],
-        track=row.track,
-        place=row.place.replace("-", "\N{EN DASH}"),
-        rank=len(board.rows) + 1 if row.rank is None else row.rank,
-        ties=" ".join(ids[other] for other in row.ties if other in ids),
-        privileged=row.privileged,
-        skill=row.skill,
-        bar=axis.bar(row.skill) if row.skill else None,
-        coverage=""
-        if board.is_complete(row)
-        else f"{board.covered(row)} of {len(board.anchors)} tasks",
-        cells=tuple((cell, _depth(cell)) for cell in map(row.cells.get, board.tasks)),
-        costs=tuple(cost_texts(row)),
-        failures=row.failures,
-        badge="".join(badge_texts(row, board)),
-    )
-
-
-def _depth(cell: Cell | None) -> float:
-    return round(min(max(cell.skill.mean, 0.0), 1.0), 2) if cell and cell.skill else 0.0
+        if row.cost and row.cost.flops and row.skill
+        and not row.privileged and board.is_complete(row)
+    ]  # fmt: skip
