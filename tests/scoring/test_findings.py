@@ -110,8 +110,8 @@ def test_nothing_beats_plain_training_where_nothing_does() -> None:
     found = by_kind(scored(bad=(0.5, 0.5), free=(0.55, 0.6)))
     assert found["best"].title == "Nothing beats plain training"
     assert found["best"].text == (
-        "None of 2 methods is better than plain training beyond chance; a gain of more than "
-        "0.00 of skill is excluded for each."
+        "Beyond chance none of 2 methods is better than plain training; a gain of more than 0.00 "
+        "of skill is excluded for each."
     )
     assert "harm" in found
 

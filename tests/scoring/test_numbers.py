@@ -74,6 +74,16 @@ def test_a_cell_and_its_interval() -> None:
         assert (cell.seeds, cell.failures) == (200, 0)
 
 
+def test_no_interval_of_a_share_reaches_beyond_0_and_1() -> None:
+    made = {"a-v0": {"good": [0.99, 1.0, 0.95], "fair": [0.0, 0.04, 0.01]}}
+    scored = board(records(made))
+    for name in ("good", "fair"):
+        found = row(scored, name).cells["a-v0"].accuracy
+        assert 0 <= found.low < found.mean < found.high <= 1
+    assert row(scored, "good").cells["a-v0"].accuracy.high == 1
+    assert row(scored, "fair").cells["a-v0"].accuracy.low == 0
+
+
 def test_skill_of_a_row_is_the_mean_over_tasks_and_its_interval_that_of_a_mean() -> None:
     skills = {t: (np.array(ws["good"]) - 0.5) / SCALE[t] for t, ws in TABLE.items()}
     mean = np.mean([skill.mean() for skill in skills.values()])

@@ -11,7 +11,7 @@ from weightbench.records.schema import Record
 from weightbench.records.store import Store
 from weightbench.registry.metrics import METRICS
 from weightbench.report.terminal import to_text
-from weightbench.scoring.metrics import own_metrics, values_of
+from weightbench.scoring.metrics import name_of, own_metrics, values_of
 from weightbench.submission.boards import Loaded, load
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ class Results:
             {
                 **_row(record),
                 "metric": own.get(record.trial.task),
-                "score": scores.get(record.trial.key),
-                **{name: found.get(record.trial.key) for name, found in metrics.items()},
+                "score": scores.get(name_of(record)),
+                **{name: found.get(name_of(record)) for name, found in metrics.items()},
                 **_seconds(record),
                 "finished": record.finished,
                 "key": record.trial.key,

@@ -159,16 +159,24 @@ def _cell(
     score, exact = of_sample(sample), sample.metric == "accuracy"
     rows = dataclasses.replace(sample, score=sample.accuracy, metric="accuracy")
     return Cell(
-        accuracy=(score if exact else of_sample(rows)).interval(),
+        accuracy=_interval(score if exact else of_sample(rows), "accuracy"),
         skill=_skill(score, anchor).interval() if anchor else None,
         seeds=len(sample.seeds),
         failures=int(sample.failed.sum()),
-        score=score.interval(),
+        score=_interval(score, sample.metric),
         metric=sample.metric,
-        metrics={name: of_sample(other).interval() for name, other in others.items()},
+        metrics={name: _interval(of_sample(found), name) for name, found in others.items()},
         by_class=by_class(sample.records),
         gain=_gain(sample, plain) if plain else None,
     )
+
+
+def _interval(score: Estimate, metric: str) -> Interval:
+    """Of a score; no share of rows is below 0 or above 1. Of a single seed it stays open."""
+    found = score.interval()
+    if not METRICS[metric].skill or not found.is_known:
+        return found
+    return Interval(found.mean, max(found.low, 0.0), min(found.high, 1.0))
 
 
 def _gain(sample: Sample, plain: Sample) -> Interval:

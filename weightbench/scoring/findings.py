@@ -125,8 +125,8 @@ def _without_clean(seen: _Seen, row: Row, best: Row, plain: Row | None) -> Findi
     what = f"{row.weighter}, {short_text(row)}{' at no extra cost' if _is_free(row) else ''}"
     if useless:
         what = "nothing beats plain training"
-    name = f"{row.weighter} has " if useless else ""
-    parts = [f"{name}skill {skill_text(row)}, {cost_text(row)}", _behind(seen, row, best)]
+    with_what = f" with {row.weighter}" if useless else ""
+    parts = [f"skill {skill_text(row)}{with_what}, {cost_text(row)}", _behind(seen, row, best)]
     return Finding(
         "best-without-clean", f"Without clean data: {what}", sentence(parts),
         (row.weighter, best.weighter),
@@ -167,14 +167,11 @@ def _nobody(seen: _Seen, best: Row, plain: Row) -> Finding:
     """That nothing pays here."""
     others = [row for row in seen.ranked if row is not plain]
     most = max(seen.duel(row, plain).difference.high for row in others)
-    who, each = (
-        (others[0].weighter, "")
-        if len(others) == 1
-        else (f"none of {len(others)} methods", " for each")
-    )
+    several = len(others) > 1
+    who = f"none of {len(others)} methods is" if several else f"{others[0].weighter} is not"
     text = (
-        f"{who} is {'not ' if len(others) == 1 else ''}better than plain training beyond chance; "
-        f"a gain of more than {max(most, 0):.2f} of skill is excluded{each}"
+        f"beyond chance {who} better than plain training; a gain of more than {max(most, 0):.2f} "
+        f"of skill is excluded{' for each' * several}"
     )
     return Finding("best", "Nothing beats plain training", sentence([text]), (best.weighter,))
 

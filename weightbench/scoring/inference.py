@@ -161,9 +161,12 @@ def of_pair(one: Sample, other: Sample) -> Estimate:
     before anything is averaged. Nothing is known where no seed is shared. The rows that the worst
     groups of both get wrong are taken to be others, which is too wide rather than too narrow.
     """
-    _, first, second = np.intersect1d(one.seeds, other.seeds, return_indices=True)
-    if not len(first):
+    if np.array_equal(one.seeds, other.seeds):
+        differences = one.score - other.score
+    else:
+        _, first, second = np.intersect1d(one.seeds, other.seeds, return_indices=True)
+        differences = one.score[first] - other.score[second]
+    if not len(differences):
         return Estimate(float(one.score.mean() - other.score.mean()), math.inf, math.inf)
-    differences = one.score[first] - other.score[second]
     grain = math.sqrt(2) * max(one.grain, other.grain)
     return Estimate.of(differences, grain).wider(one.row_variance + other.row_variance)

@@ -18,6 +18,16 @@ LEAST_ROWS = 50  # of a group, below which its recall says little
 _SHIFT = 0.05  # in total variation, up to which training and test rows are of one kind
 
 
+Name = tuple[str, str, int]  # of a trial among those that count: task, weighter, seed
+Values = Mapping[Name, float]
+
+
+def name_of(record: Record) -> Name:
+    """Of its trial; quicker than the key, which is a checksum."""
+    trial = record.trial
+    return trial.task, trial.weighter, trial.seed
+
+
 def recalls(tallies: Iterable[Tally]) -> dict[int, tuple[int, float]]:
     """Of each class that has test rows: how many training rows it has, and its recall."""
     sums: dict[int, list[int]] = {}
@@ -173,42 +183,40 @@ def nothing_is_wrong(training: Training) -> bool:
     return float(np.abs(shares[:, 0] - shares[:, 1]).sum() / 2) <= _SHIFT
 
 
-def values_of(kept: Sequence[Record], metric: str | None) -> dict[str, float]:
-    """By key of the trial: ``metric``, or each task's own; trials that lack it are left out."""
+def values_of(kept: Sequence[Record], metric: str | None) -> Values:
+    """By trial: ``metric``, or each task's own; trials that lack it are left out."""
     own = own_metrics(kept)
     if metric == "harm":
         return _harm(kept, values_of(kept, None))
-    found = {
-        r.trial.key: value(metric or own[r.trial.task], r.training) for r in kept if r.training
-    }
+    found = {name_of(r): value(metric or own[r.trial.task], r.training) for r in kept if r.training}
     return {key: number for key, number in found.items() if number is not None}
 
 
-def _harm(kept: Sequence[Record], own: Mapping[str, float]) -> dict[str, float]:
+def _harm(kept: Sequence[Record], own: Values) -> Values:
     plain = {
-        (r.trial.task, r.trial.seed): own[r.trial.key]
+        (r.trial.task, r.trial.seed): own[name_of(r)]
         for r in kept
-        if r.trial.weighter == LOWER_ANCHOR and r.trial.key in own
+        if r.trial.weighter == LOWER_ANCHOR and name_of(r) in own
     }
     return {
-        r.trial.key: plain[r.trial.task, r.trial.seed] - own[r.trial.key]
+        name_of(r): plain[r.trial.task, r.trial.seed] - own[name_of(r)]
         for r in kept
         if r.training
         and nothing_is_wrong(r.training)
-        and r.trial.key in own
+        and name_of(r) in own
         and (r.trial.task, r.trial.seed) in plain
     }
 
 
 def having(
-    kept: Sequence[Record], metric: str | None, values: Mapping[str, float]
+    kept: Sequence[Record], metric: str | None, values: Values
 ) -> tuple[list[Record], list[str]]:
     """The records that have a metric, or failed and score chance level; why others are left out."""
     own = own_metrics(kept)
     there, lacking, older = [], Counter[str](), set()
     for r in kept:
         name = metric or own.get(r.trial.task, "accuracy")
-        if r.trial.key in values or (r.training is None and chance_of(name, 0.5) is not None):
+        if name_of(r) in values or (r.training is None and chance_of(name, 0.5) is not None):
             there.append(r)
             continue
         lacking[r.trial.task] += 1

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from weightbench.records.schema import Record
 from weightbench.registry.metrics import METRICS
 from weightbench.scoring.metrics import (
+    Values,
     chance_of,
     having,
+    name_of,
     own_metrics,
     values_of,
     worst_group_variance,
@@ -175,7 +177,7 @@ def samples(
     kept: Sequence[Record],
     chance: Mapping[str, float],
     metric: str | None = None,
-    values: Mapping[str, float] | None = None,
+    values: Values | None = None,
 ) -> Samples:
     """Records as :func:`newest` ordered them, in arrays; ``chance`` is what a failure scores.
 
@@ -183,7 +185,7 @@ def samples(
         kept: all of them with the metric, or failed.
         chance: accuracy of guessing, by task.
         metric: the scores are in; each task's own where not given.
-        values: of that metric by key of the trial; found where not given.
+        values: of that metric by trial; found where not given.
     """
     own = own_metrics(kept)
     values = values_of(kept, metric) if values is None else values
@@ -198,16 +200,14 @@ def samples(
     }
 
 
-def _sample(
-    group: Sequence[Record], chance: float, metric: str, values: Mapping[str, float]
-) -> Sample:
+def _sample(group: Sequence[Record], chance: float, metric: str, values: Values) -> Sample:
     guessed = chance_of(metric, chance)
     return Sample(
         records=tuple(group),
         seeds=np.array([r.trial.seed for r in group], np.int64),
         accuracy=np.array([r.training.accuracy if r.training else chance for r in group]),
         failed=np.array([r.training is None for r in group]),
-        score=np.array([values.get(r.trial.key, guessed) for r in group], np.float64),
+        score=np.array([values.get(name_of(r), guessed) for r in group], np.float64),
         metric=metric,
     )
 

@@ -152,6 +152,8 @@ def _fitting(
     What a task is, its own records on the board say, however new a submission is: one that was made
     with another version of a task would otherwise take the place of everybody's results.
     """
+    if not submitted:
+        return [], {}
     versions = {r.trial.task: _version(r) for r in choose(own).kept if r.training}
     fitting = [r for r in submitted if versions.get(r.trial.task, _version(r)) == _version(r)]
     others = Counter(r.trial.task for r in submitted) - Counter(r.trial.task for r in fitting)
