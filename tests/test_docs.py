@@ -21,6 +21,7 @@ import pytest
 
 import weightbench as wb
 from weightbench.cli import main
+from weightbench.report.cells import PLACES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "leaderboard" / "README.md"])
@@ -224,3 +225,11 @@ def test_every_public_name_says_what_it_is(name: str) -> None:
 
 def _is_property(member: object) -> bool:
     return isinstance(member, property | classmethod | staticmethod)
+
+
+def test_one_sentence_about_places_stands_everywhere() -> None:
+    """In the terminal, which has it from the same constant, and wherever places are read."""
+    for page in ("README.md", "docs/leaderboard.md", "leaderboard/README.md"):
+        assert PLACES in " ".join((ROOT / page).read_text().split()), page
+    shown = (ROOT / "leaderboard" / "index.html").read_text()
+    assert PLACES.partition(":")[2] in shown

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from weightbench.report.cards import Card
+from weightbench.report.cells import PLACES
 from weightbench.report.site.beside import Beside
 from weightbench.report.site.view import page
 from weightbench.scoring import Board
@@ -44,6 +45,7 @@ def render(boards: Sequence[Board], cards: Mapping[str, Card], beside: Beside | 
     return environment.get_template("page.html").render(
         page=page(boards, cards),
         beside=beside or Beside(),
+        places=PLACES,
         style=_own(_STYLES),
         script=_own(_SCRIPTS),
     )
