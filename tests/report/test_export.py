@@ -134,7 +134,7 @@ def test_every_form_is_printed_and_written(runs: Path, tmp_path: Path, form: str
     assert done.exit_code == 0, done.output
     assert done.stdout == ""
     assert "good" in path.read_text()
-    if form != "table":
+    if form not in ("table", "html"):  # a page links what lies beside it
         assert path.read_text() == printed.stdout
 
 
