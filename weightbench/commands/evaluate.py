@@ -185,9 +185,20 @@ def evaluate(**options: Any) -> None:
         say("", err=True)
         say("stopped; finished trials are kept, the same command goes on", err=True)
         sys.exit(INTERRUPTED)
+    if new := trained_now(board, grid):
+        say(new)
     for line in following(board, request.out):
         say(line, err=True)
     sys.exit(1 if lost or grid.damaged else 0)
+
+
+def trained_now(board: Board, grid: Grid) -> str:
+    """What this call added to the board, in a line; empty where all of it was there."""
+    missing = {trial.key for trial in grid.missing}
+    new = [r.training.accuracy for r in board.records if r.training and r.trial.key in missing]
+    if not new:
+        return ""
+    return f"new: {len(new)} trials, test accuracy {min(new):.3f} to {max(new):.3f}"
 
 
 def following(board: Board, out: str) -> list[str]:
