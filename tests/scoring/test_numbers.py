@@ -166,6 +166,17 @@ def test_a_difference_that_seeds_hardly_move_is_told_with_few_of_them(seeds: int
     assert {on_task.verdict for on_task in found.tasks} == {"first is better"}
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.01, 0.02, 0.03, 0.05])
+def test_more_seeds_are_asked_for_than_there_are(shift: float) -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(30):
+        table = {"a-v0": {w: (0.7 + 0.05 * rng.standard_normal(8)).tolist() for w in ("x", "y")}}
+        table["a-v0"]["x"] = [value + shift for value in table["a-v0"]["x"]]
+        found = compare(records(table), "x", "y").tasks[0]
+        assert (found.sign == "?") == (found.needed is not None)
+        assert found.needed is None or found.needed > 8
+
+
 def test_how_many_seeds_would_do_is_as_many_as_do() -> None:
     rng = np.random.default_rng(3)
     drawn = {w: (0.7 + 0.05 * rng.standard_normal(400)).tolist() for w in ("good", "fair")}

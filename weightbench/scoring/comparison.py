@@ -153,11 +153,12 @@ def _overall(by_name: Samples, anchors: Mapping[str, Anchor], one: str, other: s
 
 
 def _needed(found: Estimate, seeds: int, margin: float | None) -> int | None:
-    """Seeds that would tell a difference as large as is seen, or that there is none that matters.
+    """Seeds that would tell the difference that is seen, or exclude all that matters.
 
-    None where it is told, or where all that matters is excluded.
+    None where one of both is so already. An interval of so much to either side does one of both:
+    it leaves out 0, or holds nothing beyond the margin.
     """
     interval = found.interval()
     if margin is None or interval.excludes_zero or max(-interval.low, interval.high) <= margin:
         return None
-    return found.seeds_for(max(abs(found.mean), margin), seeds)
+    return found.seeds_for(max(abs(found.mean), margin - abs(found.mean)), seeds)
