@@ -10,10 +10,11 @@ from rich.console import Console
 
 from tests.generated import anchored, cost, record, records, spread
 from weightbench.records.schema import Cost, Record
-from weightbench.report.cells import PLACES, two_digits
+from weightbench.report.cells import PLACES
 from weightbench.report.export import to_markdown
 from weightbench.report.terminal import print_boards
 from weightbench.scoring import Board, Finding, board
+from weightbench.scoring.wording import two_digits
 
 
 def shown(*boards: Board, width: int = 160) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 from weightbench.registry import LOWER_ANCHOR, UPPER_ANCHOR
 from weightbench.registry.tracks import TRACKS, Track
 from weightbench.scoring import Board, Cell, Interval, Row
+from weightbench.scoring.wording import two_digits
 
 PLACES = (
     "place 2-4: beyond chance, one entry is better and all but four, itself among them, are worse; "
@@ -184,12 +184,6 @@ def cost_texts(row: Row) -> list[str]:
     cost = row.cost
     time = cost.time if cost.time_known else None
     return [UNKNOWN if v is None else two_digits(v) for v in (time, cost.flops, cost.memory)]
-
-
-def two_digits(value: float) -> str:
-    """A ratio with two significant digits: ``0.18``, ``1.0``, ``4.9``, ``12``, ``120``."""
-    rounded = float(f"{value:.1e}")
-    return f"{rounded:.{max(0, 1 - math.floor(math.log10(rounded)))}f}" if rounded > 0 else "0"
 
 
 def fixed(value: float, digits: int, sign: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from weightbench.scoring.entries import Row
@@ -25,12 +26,13 @@ def cost_text(row: Row) -> str:
     """What a training costs, as the end of a phrase."""
     if row.cost is None or row.cost.flops is None:
         return "at a cost that was not measured"
-    return f"at {times(row.cost.flops)} the compute of plain training"
+    return f"at {two_digits(row.cost.flops)}x the compute of plain training"
 
 
-def times(ratio: float) -> str:
-    """A ratio to two digits: ``0.18x``, ``1.0x``, ``12x``."""
-    return f"{ratio:.2g}x" if ratio >= 10 or ratio < 1 else f"{ratio:.1f}x"
+def two_digits(value: float) -> str:
+    """A ratio with two significant digits: ``0.18``, ``1.0``, ``4.9``, ``12``, ``120``."""
+    rounded = float(f"{value:.1e}")
+    return f"{rounded:.{max(0, 1 - math.floor(math.log10(rounded)))}f}" if rounded > 0 else "0"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from weightbench.report.figures.canvas import (
 )
 from weightbench.report.looks import colour_of
 from weightbench.report.titles import task_title, upper_words
+from weightbench.scoring.wording import two_digits
 from weightbench.texts import caption
 
 _WIDE = 9.4  # inches: 900 pixels of a page
@@ -139,11 +140,8 @@ def _beside(
 
 
 def _times(flops: float) -> str:
-    """Two digits of how many plain trainings a training costs."""
-    if not np.isfinite(flops):
-        return "?"
-    digits = ".0f" if flops >= 10 else ".1f" if flops >= 1 else ".2g"
-    return f"{flops:{digits}}\N{MULTIPLICATION SIGN}"
+    """How many plain trainings a training costs."""
+    return f"{two_digits(flops)}\N{MULTIPLICATION SIGN}" if np.isfinite(flops) else "?"
 
 
 def _key(figure: Figure, tasks: list[str], left_out: int, paper: Paper) -> None:

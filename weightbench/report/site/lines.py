@@ -132,7 +132,7 @@ def _time_said(cost: CostRatios | None) -> str:
     if cost is None:
         return "not measured"
     if not cost.time_known:
-        return "the machine was busy: time is not reliable"
+        return "time is not known to a fifth: the machine was busy, or steps differ"
     return (
         f"time {ratio(cost.time)} of plain training's, {cost.time_low:.2g} to {cost.time_high:.2g}"
     )

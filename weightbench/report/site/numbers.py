@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from weightbench.registry.metrics import METRICS
-from weightbench.report.cells import two_digits
 from weightbench.scoring import Interval
+from weightbench.scoring.wording import two_digits
 
 MINUS, DASH, TIMES = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 
