@@ -39,7 +39,7 @@ $(AXE): tests/report/site/package-lock.json
 golden: $(BIN)/ready
 	GOLDEN=all $(BIN)/pytest -n auto -p no:benchmark tests/golden $(ARGS)
 
-# What a forger who sees all but the draw of re-runs gains; docs/submit.md has the figures. A minute.
+# What a forger who sees all but the draw of re-runs gains; docs/submit.md has the figures. Minutes.
 forging: $(BIN)/ready
 	$(BIN)/python -m tests.submission.forging
 

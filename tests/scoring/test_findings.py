@@ -123,9 +123,8 @@ def test_the_best_that_is_not_told_from_the_next_is_said_to_be() -> None:
     )
 
 
-@pytest.mark.parametrize("seeds", [1])
-def test_of_a_single_seed_nothing_is_said(seeds: int) -> None:
-    assert scored(seeds, clean=(0.85, 0.8), free=(0.7, 0.7)).findings == ()
+def test_of_a_single_seed_nothing_is_said() -> None:
+    assert scored(1, clean=(0.85, 0.8), free=(0.7, 0.7)).findings == ()
 
 
 def test_nothing_is_said_of_an_empty_board_or_of_one_row() -> None:
