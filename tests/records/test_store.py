@@ -157,6 +157,14 @@ def test_damage_is_found_set_aside_and_nothing_else_lost(
     assert store.audit() == []
 
 
+def test_an_evaluation_reads_what_lies_beside_its_own_trials_alone(store: Store) -> None:
+    first, second, *_ = fill(store)
+    _truncate(path_of(store, first, "predictions"))
+    assert store.audit({second.trial.key}) == []
+    (found,) = store.audit({first.trial.key})
+    assert found.path == path_of(store, first)  # without its predictions a record falls
+
+
 def test_nothing_set_aside_is_overwritten(store: Store) -> None:
     """The same trial damaged twice, as record and as cost."""
     kept = set()

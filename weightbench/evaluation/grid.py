@@ -60,7 +60,7 @@ def plan_grid(
     every = plan(dict.fromkeys(tasks), anchored, range(seeds), device)
     planned = {trial.key: trial for trial in every}
     store.create()
-    found = store.audit()
+    found = store.audit(planned)  # of a large folder, reading all that lies there takes a while
     newer = tuple(damage for damage in found if damage.newer)
     _refuse_newer(planned, newer)
     damaged = tuple(damage for damage in found if not damage.newer)

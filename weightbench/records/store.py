@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -172,8 +172,11 @@ class Store:
         except (RecordError, ValueError) as error:
             raise RecordError(f"{path} cannot be read: {error}") from error
 
-    def audit(self) -> list[Damage]:
+    def audit(self, of: Container[str] | None = None) -> list[Damage]:
         """Every file that does not hold; predictions are read and compared, weights read.
+
+        Args:
+            of: keys of trials beside whose records files are read; all where not given.
 
         Raises:
             StoreError: there is no such folder, or it is none of records.
@@ -183,7 +186,7 @@ class Store:
         records, damaged = self.records()
         _, damaged_costs = self.costs()
         for record in records:
-            if record.training:
+            if record.training and (of is None or record.trial.key in of):
                 damaged += self._beside(record)
         return damaged + damaged_costs
 
