@@ -23,12 +23,17 @@ help:
 evaluate: $(BIN)/ready
 	$(BIN)/weightbench evaluate $(ARGS)
 
+# One more than there are cores, for many tests wait for something.
+TESTERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
+# A thread each: libraries that take all cores in every process wait for each other.
+test: export OMP_NUM_THREADS := 1
 test: $(BIN)/ready $(AXE)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
-	$(BIN)/pytest -n auto --dist loadgroup -p no:benchmark --ignore tests/benchmarks $(ARGS)
+	$(BIN)/pytest -n $(TESTERS) --dist loadgroup -p no:benchmark --ignore tests/benchmarks $(ARGS)
 
 # What the browser tests check accessibility with; without npm they leave that out.
 $(AXE): tests/report/site/package-lock.json
@@ -75,6 +80,7 @@ site: $(BIN)/ready
 	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format markdown --out leaderboard/README.md
 	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format json --out leaderboard/board.json
 	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format html --out leaderboard/index.html
+	$(BIN)/python -m weightbench.leaderboard.papers
 	$(BIN)/weightbench plot skill leaderboard --suite rivals --out leaderboard/figures
 	$(BIN)/weightbench plot imbalance leaderboard --out leaderboard/figures
 	$(BIN)/weightbench plot curves leaderboard --task mnist49-imbalance-v0 --out leaderboard/figures

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 PLUGINS = Path(__file__).parent / "plugins"
@@ -33,12 +38,46 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def weightbench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``weightbench ARGUMENTS`` to its end; whatever it says, it is no traceback."""
-    with start(*arguments) as process:
-        out, err = process.communicate(timeout=300)
-    assert "Traceback" not in out + err, err
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+def weightbench(*arguments: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``weightbench ARGUMENTS`` to its end; whatever it says, it is no traceback.
+
+    Its process is forked from one that has loaded torch already (:mod:`tests.zygote`).
+
+    Args:
+        arguments: of the command.
+        stdout: a file descriptor, where what it prints is not to be caught.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        request = {"arguments": arguments, "env": env, "cwd": str(Path.cwd())}
+        files = [out.fileno() if stdout is None else stdout, err.fileno()]
+        _, asked = _zygote()
+        socket.send_fds(asked, [json.dumps(request).encode()], files)
+        code = int(asked.recv(100))
+        out.seek(0), err.seek(0)
+        said, complained = out.read().decode(), err.read().decode()
+    assert "Traceback" not in said + complained, complained
+    return subprocess.CompletedProcess(arguments, code, said, complained)
+
+
+@functools.cache
+def _zygote() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """A process, which ends when this one does, and where it is asked."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.zygote", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    ours.settimeout(300)
+    atexit.register(process.wait)
+    atexit.register(ours.close)  # before that: the last one comes first
+    return process, ours
 
 
 def evaluate(

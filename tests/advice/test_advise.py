@@ -23,6 +23,7 @@ from weightbench.advice.saving import load_model
 from weightbench.cli import main
 from weightbench.errors import BadData
 
+pytestmark = pytest.mark.xdist_group("advise")  # one answer for all of them
 FILES = {"report.html", "suspects.csv", "advice.json", "model", "work"}
 
 

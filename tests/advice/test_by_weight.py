@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from tests.shell import TINY
 from weightbench.cli import main
 
+pytestmark = pytest.mark.xdist_group("by-weight")  # one evaluation for all of them
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:

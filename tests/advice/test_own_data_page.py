@@ -14,6 +14,7 @@ import pytest
 
 from tests.test_readme import ROOT, block
 
+pytestmark = pytest.mark.xdist_group("own-data")  # the page is followed once
 PAGE = (ROOT / "docs" / "your-own-data.md").read_text("utf-8")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shell import TINY, evaluate
+from tests.shell import TINY, evaluate, weightbench
 from weightbench.cli import main
 from weightbench.evaluation.trial import plan, run_trial
 from weightbench.records.store import Store
@@ -38,12 +38,10 @@ PRINTING = [
 ]
 
 
-def weightbench(*arguments: str, cwd: Path, stdout: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "weightbench", *arguments],
-        cwd=cwd, stdout=stdout, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands leave what they leave in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +62,14 @@ def filled(arguments: list[str], runs: Path, tmp_path: Path) -> list[str]:
 @pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
 def test_a_full_disk_is_one_line(arguments: list[str], runs: Path, tmp_path: Path) -> None:
     with FULL.open("w") as full:
-        done = weightbench(*filled(arguments, runs, tmp_path), cwd=tmp_path, stdout=full.fileno())
+        done = weightbench(*filled(arguments, runs, tmp_path), stdout=full.fileno())
     assert done.returncode == 1
     assert done.stderr == "error: the output cannot be written: No space left on device\n"
 
 
 def test_an_evaluation_on_a_full_disk_is_one_line(tmp_path: Path) -> None:
     with FULL.open("w") as full:
-        done = weightbench(*evaluate(tmp_path / "out"), cwd=tmp_path, stdout=full.fileno())
+        done = weightbench(*evaluate(tmp_path / "out"), stdout=full.fileno())
     assert done.returncode == 1
     assert done.stderr == "error: the output cannot be written: No space left on device\n"
 
@@ -88,7 +86,7 @@ def test_an_evaluation_on_a_full_disk_is_one_line(tmp_path: Path) -> None:
 def test_a_closed_pipe_is_silent(arguments: list[str], runs: Path, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = weightbench(*filled(arguments, runs, tmp_path), cwd=tmp_path, stdout=writing)
+    done = weightbench(*filled(arguments, runs, tmp_path), stdout=writing)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
 
@@ -96,7 +94,7 @@ def test_a_closed_pipe_is_silent(arguments: list[str], runs: Path, tmp_path: Pat
 def test_an_evaluation_into_a_closed_pipe_is_silent_and_no_success(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = weightbench(*evaluate(tmp_path / "out"), cwd=tmp_path, stdout=writing)
+    done = weightbench(*evaluate(tmp_path / "out"), stdout=writing)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
 
@@ -104,7 +102,7 @@ def test_an_evaluation_into_a_closed_pipe_is_silent_and_no_success(tmp_path: Pat
 def test_of_an_evaluation_stdout_has_the_board_and_stderr_what_to_do_next(
     runs: Path, tmp_path: Path
 ) -> None:
-    done = weightbench(*evaluate(tmp_path / "a folder"), cwd=tmp_path, stdout=subprocess.PIPE)
+    done = weightbench(*evaluate(tmp_path / "a folder"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[:2] == ["place", "weighter"]
     assert "\x1b" not in done.stdout + done.stderr

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from numpy.typing import NDArray
 
 from weightbench.cli import main
 from weightbench.data.cache import data_folder
@@ -19,6 +22,7 @@ from weightbench.scoring import Board, board, freeze, read_anchors
 from weightbench.submission.boards import load
 from weightbench.training.task import make_task
 
+pytestmark = pytest.mark.xdist_group("published")  # the boards are made once
 ROOT = Path(__file__).parents[2]
 TASK = "digits-background-flip-v0[steps=40]"
 
@@ -82,17 +86,23 @@ def test_every_number_is_rebuilt_to_1e_9(folder: Path, rebuilt: list[Board]) -> 
     assert_same(again, kept)
 
 
+@functools.cache
+def true_labels(name: str, seed: int) -> NDArray[np.int64]:
+    """Of the test rows of a split, which all weighters share."""
+    task = make_task(name)
+    return task.data.labels[task.split(seed).test]
+
+
 def test_accuracies_follow_from_the_kept_predictions(folder: Path, rebuilt: list[Board]) -> None:
     store = Store(folder)
     made = {record.trial.key: record for board in rebuilt for record in board.records}
     compared, unavailable = 0, set()
     for record in made.values():
         if record.training:
-            task = make_task(record.trial.task)
             try:
-                truth = task.data.labels[task.split(record.trial.seed).test]
+                truth = true_labels(record.trial.task, record.trial.seed)
             except DataUnavailable:
-                unavailable.add(task.name)
+                unavailable.add(record.trial.task)
                 continue
             right = (store.predictions(record)["last"] == truth).mean()
             assert float(right) == pytest.approx(record.training.accuracy, abs=1e-9)

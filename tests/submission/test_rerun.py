@@ -139,6 +139,7 @@ def trained(
     return {name: (one, Path(job.folder), reasons) for (name, one), job in made}
 
 
+@pytest.mark.xdist_group("trained")  # once for all of them
 @pytest.mark.parametrize("name", TRAINED)
 def test_one_that(
     name: str, trained: Mapping[str, tuple[Submission, Path, dict[str, str]]]

@@ -1,0 +1,75 @@
+"""Commands in processes forked from one that has loaded what they load: ``tests.shell`` asks it.
+
+To load torch and scikit-learn takes seconds of a command that takes a tenth of one. What a fork
+runs is what ``python -m weightbench`` runs, in a session of its own, with the arguments,
+environment and working folder of who asks.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import os
+import runpy
+import socket
+import sys
+import traceback
+
+import sklearn.datasets
+import sklearn.model_selection  # noqa: F401
+
+import weightbench.advice
+import weightbench.cli
+import weightbench.evaluation.trial
+import weightbench.report.export
+import weightbench.report.site
+import weightbench.report.terminal
+import weightbench.submission.boards  # noqa: F401
+
+
+def serve(requests: socket.socket) -> None:
+    """Run a command for each request and answer with its exit status, until nobody asks."""
+    gc.freeze()  # looking for garbage among all that is loaded copies it
+    while True:
+        message, files, _, _ = socket.recv_fds(requests, 2**20, 2)
+        if not message:
+            return
+        child = os.fork()
+        if not child:
+            requests.close()
+            become(files, **json.loads(message))
+        for file in files:
+            os.close(file)
+        _, ended = os.waitpid(child, 0)
+        requests.send(str(os.waitstatus_to_exitcode(ended)).encode())
+
+
+def become(files: list[int], arguments: list[str], env: dict[str, str], cwd: str) -> None:
+    """Run the command in this process."""
+    os.setsid()
+    for standard, file in enumerate(files, 1):
+        os.dup2(file, standard)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    sys.path[0] = cwd
+    sys.argv = ["weightbench", *arguments]
+    code: object = 1
+    try:
+        runpy.run_module("weightbench", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        code = ended.code
+    except BaseException:
+        traceback.print_exc()
+    # As at the end of any process, but that modules are not taken apart: that takes a second.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as asked:
+        serve(asked)
