@@ -23,9 +23,6 @@ help:
 evaluate: $(BIN)/ready
 	$(BIN)/weightbench evaluate $(ARGS)
 
-# One more than there are cores, for many tests wait for something.
-TESTERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-
 # A thread each: libraries that take all cores in every process wait for each other.
 test: export OMP_NUM_THREADS := 1
 test: $(BIN)/ready $(AXE)
@@ -33,7 +30,7 @@ test: $(BIN)/ready $(AXE)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
-	$(BIN)/pytest -n $(TESTERS) --dist loadgroup -p no:benchmark --ignore tests/benchmarks $(ARGS)
+	$(BIN)/pytest -n auto --dist loadgroup -p no:benchmark --ignore tests/benchmarks $(ARGS)
 
 # What the browser tests check accessibility with; without npm they leave that out.
 $(AXE): tests/report/site/package-lock.json

@@ -119,13 +119,15 @@ def in_processes(
         jobs: picklable.
         work: a function that catches what it can, of a module other than ``__main__``.
         lost: what to yield for a job whose process was lost.
-        workers: processes.
+        workers: processes, at most: there are no more of them than jobs.
         seconds: wall-clock limit of each job.
         memory: bytes of data each worker may hold; on a GPU they share its memory instead.
         device: ``cpu`` or ``cuda``; on a GPU each job has a process of its own in any case.
         fresh: whether each job has a process of its own, so that none meets what another left.
         preload: modules that processes are born with; the first call decides for all.
     """
+    # One that is still starting when the last job ends would end in a traceback.
+    workers = max(1, min(workers, len(jobs)))
     share = None if device == "cpu" else 1 / workers
     with new_pool(workers, memory, share, fresh=fresh, preload=preload) as pool:
         futures: dict[concurrent.futures.Future[R], J] = {
