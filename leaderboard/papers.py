@@ -18,6 +18,7 @@ from typing import TypedDict
 from weightbench.files import write_text
 from weightbench.records.schema import Record
 from weightbench.records.store import Store
+from weightbench.report.export import between_markers
 from weightbench.report.titles import task_title
 from weightbench.scoring import Interval, board, compare
 from weightbench.submission.boards import load
@@ -25,7 +26,7 @@ from weightbench.texts import markdown
 from weightbench.training.task import make_task
 
 HERE = Path(__file__).parent
-BEGIN, END = "<!-- papers: begin -->\n", "<!-- papers: end -->"
+BEGIN, END = "<!-- papers: begin -->", "<!-- papers: end -->"
 
 
 class Report(TypedDict):
@@ -109,12 +110,6 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def beside(page: str, text: str) -> str:
-    """``page`` with what stands between its markers replaced."""
-    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-    return f"{before}{BEGIN}{text}{END}{after}"
-
-
 def read() -> list[Reported]:
     """What papers report."""
     found: list[Reported] = json.loads((HERE / "papers.json").read_text(encoding="utf-8"))
@@ -124,4 +119,4 @@ def read() -> list[Reported]:
 if __name__ == "__main__":
     path = HERE / "README.md"
     made = tables(load(Store(HERE)).records, read())
-    write_text(path, beside(path.read_text(encoding="utf-8"), made))
+    write_text(path, between_markers(path.read_text(encoding="utf-8"), made, BEGIN, END))

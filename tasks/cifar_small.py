@@ -12,8 +12,8 @@ from .whitened import whitened_cnn
 
 PASS = 449  # steps: 44,900 images, 100 a batch
 
-# The rate falls from the first step on: weights that leave a fifth of a batch in charge, as in
-# learning to reweight, learn next to nothing at .1 in so few passes, where plain training does.
+# Weights that leave a fifth of a batch in charge, as in learning to reweight, learn next to nothing
+# at a rate of .1 in so few passes, and at this one not at every seed, where plain training does.
 _SMALL = wb.Task(  # what the tasks below have in common
     "small", dataset=cifar10, corruption=wb.NoCorruption(), holdout=wb.HoldoutPerClass(10),
     select=5000, model=whitened_cnn, augmentation=wb.CropFlip(2),

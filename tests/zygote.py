@@ -67,7 +67,7 @@ def become(files: list[int], arguments: list[str], env: dict[str, str], cwd: str
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else 0)
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from weightbench.leaderboard.papers import Report, Reported, beside, read, tables
+from weightbench.leaderboard.papers import BEGIN, END, Report, Reported, read, tables
 
 import weightbench as wb
 from tests.generated import records, spread
 from weightbench.records.store import Store
+from weightbench.report.export import between_markers
 from weightbench.submission.boards import load
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,8 @@ def measured(**levels: float) -> dict[str, list[float]]:
 
 def test_the_published_tables_are_those_of_the_records() -> None:
     page = (ROOT / "leaderboard" / "README.md").read_text(encoding="utf-8")
-    assert beside(page, tables(load(Store(ROOT / "leaderboard")).records, read())) == page
+    made = tables(load(Store(ROOT / "leaderboard")).records, read())
+    assert between_markers(page, made, BEGIN, END) == page
 
 
 def test_every_reported_task_and_method_is_one_of_ours() -> None:

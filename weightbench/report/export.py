@@ -115,16 +115,16 @@ def _bold(text: str) -> str:
     return f"**{text}**"
 
 
-def between_markers(page: str, text: str) -> str:
+def between_markers(page: str, text: str, begin: str = BEGIN, end: str = END) -> str:
     """``page`` with what stands between its markers replaced by ``text``.
 
     Raises:
         StoreError: it has not one such place.
     """
-    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
-        raise StoreError(f"the file needs one line {BEGIN} and below it one line {END}")
-    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-    return f"{before}{BEGIN}\n{text}{END}{after}"
+    if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
+        raise StoreError(f"the file needs one line {begin} and below it one line {end}")
+    before, after = page.partition(begin)[0], page.partition(end)[2]
+    return f"{before}{begin}\n{text}{end}{after}"
 
 
 def to_csv(boards: Sequence[Board]) -> str:
