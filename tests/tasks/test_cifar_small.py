@@ -92,6 +92,9 @@ def test_the_network_is_as_described() -> None:
         assert conv.weight.std().item() == pytest.approx(wanted, rel=0.05)
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
     assert trained == 9 * sum(i * o for i, o in widths) + 4 * (16 + 64 + 64) + 64 * 10 + 10
+    with torch.no_grad():  # batch norm as in the first step
+        logits = network(torch.randn(100, 3, 32, 32))
+    assert logits.abs().max() < 1  # a network that has learnt nothing is not sure of anything
     with FlopCounterMode(display=False) as counter:
         assert network.eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
     assert counter.get_total_flops() / 2 == pytest.approx(10.1e6, rel=0.01)

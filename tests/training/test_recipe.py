@@ -23,6 +23,9 @@ from weightbench.training.replay import Replay
         ("schedule", "steps", "schedule=steps: expected step, linear or cosine"),
         ("bf16", "yes", "bf16=yes: expected never, gpu or always"),
         ("steps", 0, "steps=0: must be above 0"),
+        ("warmup", 1.0, "warmup=1.0: a share of the steps"),
+        ("warmup", -0.1, "warmup=-0.1: a share of the steps"),
+        ("warmup", math.nan, "warmup=nan: a share of the steps"),
     ],
 )
 def test_what_trains_nothing_is_refused(field: str, value: object, says: str) -> None:
@@ -43,9 +46,10 @@ def test_nesterov_is_a_momentum_of_sgd(other: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("optimizer", "adamw"), ("schedule", "cosine"), ("nesterov", True)]
+    ("field", "value"),
+    [("optimizer", "adamw"), ("schedule", "cosine"), ("nesterov", True), ("warmup", 0.2)],
 )
-def test_all_are_everybodys(field: str, value: str) -> None:
+def test_all_are_everybodys(field: str, value: object) -> None:
     other = dataclasses.replace(wb.Recipe(), **{field: value})  # type: ignore[arg-type]
     with pytest.raises(OverBudget, match=f"sets {field} to {value}"):
         wb.Recipe().refuse_changes(other)
@@ -92,12 +96,32 @@ def test_linear_and_cosine_fall_to_nothing(tiny: wb.Task) -> None:
         assert ended == pytest.approx(0, abs=1e-12)
 
 
+def test_a_warm_up_comes_before_every_schedule(tiny: wb.Task) -> None:
+    rising = [0.1, 0.2, 0.3, 0.4]
+    falling = {
+        "linear": [0.4, 0.3, 0.2, 0.1],
+        "cosine": [0.2 * (1 + math.cos(math.pi * k / 4)) for k in range(4)],
+        "step": [0.4, 0.4, 0.2, 0.2],
+    }
+    for schedule, rest in falling.items():
+        recipe = {"warmup": 0.5, "schedule": schedule, "milestones": (0.75,), "decay": 0.5}
+        assert rates(tiny, steps=8, lr=0.4, **recipe) == pytest.approx(rising + rest)
+
+
+def test_a_milestone_within_the_warm_up_waits_for_its_end(tiny: wb.Task) -> None:
+    found = rates(tiny, steps=8, lr=0.4, warmup=0.5, milestones=(0.25,), decay=0.5)
+    assert found == pytest.approx([0.1, 0.2, 0.3, 0.4] + [0.2] * 4)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("schedule", ["step", "linear", "cosine"])
+@pytest.mark.parametrize("warmup", [0.0, 0.6])
 def test_going_on_changes_no_bit(
-    tiny: wb.Task, optimizer: str, schedule: str, tmp_path: Path
+    tiny: wb.Task, optimizer: str, schedule: str, warmup: float, tmp_path: Path
 ) -> None:
-    recipe = dataclasses.replace(tiny.recipe, optimizer=optimizer, schedule=schedule, lr=0.01)
+    recipe = dataclasses.replace(
+        tiny.recipe, optimizer=optimizer, schedule=schedule, lr=0.01, warmup=warmup
+    )
     task = dataclasses.replace(tiny, recipe=recipe)
     whole = wb.start(task, 3, wb.make_weighter("l2rw-auto"))
     whole.train()
@@ -113,10 +137,14 @@ def test_going_on_changes_no_bit(
 
 @pytest.mark.parametrize(
     ("recipe", "why"),
-    [({"schedule": "cosine"}, "another in every step"), ({"optimizer": "adamw"}, "counts its")],
+    [
+        ({"schedule": "cosine"}, "another in every step"),
+        ({"warmup": 0.1}, "another in every step"),
+        ({"optimizer": "adamw"}, "counts its"),
+    ],
 )
 def test_steps_that_are_never_the_same_are_not_replayed(
-    tiny: wb.Task, recipe: dict[str, str], why: str
+    tiny: wb.Task, recipe: dict[str, object], why: str
 ) -> None:
     changed = dataclasses.replace(tiny.recipe, **recipe)  # type: ignore[arg-type]
     run = wb.start(dataclasses.replace(tiny, recipe=changed), 0, wb.make_weighter("uniform"))
@@ -127,7 +155,7 @@ def test_steps_that_are_never_the_same_are_not_replayed(
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_the_check_knows_the_schedule(tiny: wb.Task, optimizer: str) -> None:
-    recipe = dataclasses.replace(tiny.recipe, optimizer=optimizer, schedule="cosine")
+    recipe = dataclasses.replace(tiny.recipe, optimizer=optimizer, schedule="cosine", warmup=0.2)
     task = dataclasses.replace(tiny, recipe=recipe)
     run = wb.start(task, 0, wb.make_weighter("s-model"))
     run.train()

@@ -29,6 +29,8 @@ class Recipe:
         lr: learning rate at the start.
         momentum: of SGD; the decay of the first moment of AdamW.
         nesterov: whether SGD's momentum looks ahead (Sutskever et al. 2013, as torch has it).
+        warmup: share of ``steps`` in which the learning rate rises evenly to ``lr`` (Goyal et al.
+            2017, section 2.2); a ``linear`` or ``cosine`` schedule falls over those that are left.
         weight_decay: on weights (two or more dimensions); biases and norms have none.
         milestones: shares of ``steps`` after which a ``step`` schedule multiplies the learning rate
             by ``decay``.
@@ -56,6 +58,7 @@ class Recipe:
     optimizer: str = "sgd"
     schedule: str = "step"
     nesterov: bool = False
+    warmup: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot train anything."""
@@ -70,6 +73,8 @@ class Recipe:
             raise BadSpec(f"momentum={self.momentum}: adamw needs one from 0 to below 1")
         if self.nesterov and (self.optimizer != "sgd" or self.momentum <= 0):
             raise BadSpec("nesterov=true: it is for sgd with a momentum above 0")
+        if not 0 <= self.warmup < 1:
+            raise BadSpec(f"warmup={self.warmup}: a share of the steps, from 0 to below 1")
 
     def autocast(self, device: torch.device) -> contextlib.AbstractContextManager[object]:
         """The precision in which a network runs on ``device``."""
@@ -79,10 +84,14 @@ class Recipe:
 
     def rate_at(self, step: int) -> float:
         """The learning rate of the step after ``step`` others."""
+        warm = self._warm_steps()
+        if step < warm:
+            return self.lr * (step + 1) / warm
+        fallen = (step - warm) / (self.steps - warm)
         if self.schedule == "linear":
-            return self.lr * (1 - step / self.steps)
+            return self.lr * (1 - fallen)
         if self.schedule == "cosine":
-            return self.lr * (1 + math.cos(math.pi * step / self.steps)) / 2
+            return self.lr * (1 + math.cos(math.pi * fallen)) / 2
         rate = self.lr
         for _ in range(sum(0 < decayed <= step for decayed in self._decay_steps())):
             rate *= self.decay  # one factor after another: a power would be rounded otherwise
@@ -91,8 +100,11 @@ class Recipe:
     def rate_steps(self) -> frozenset[int]:
         """The steps after which the learning rate is another."""
         if self.schedule == "step":
-            return self._decay_steps()
+            return self._decay_steps() | frozenset(range(1, self._warm_steps() + 1))
         return frozenset(range(1, self.steps))
+
+    def _warm_steps(self) -> int:
+        return math.floor(self.warmup * self.steps)
 
     def _decay_steps(self) -> frozenset[int]:
         return frozenset(round(share * self.steps) for share in self.milestones)

@@ -202,7 +202,7 @@ def optimizer_of(trainer: Trainer) -> torch.optim.Optimizer:
 
 def _obstacle(trainer: Trainer) -> str | None:
     """Why the steps of a trainer are not even watched."""
-    if trainer.recipe.schedule != "step":
+    if trainer.recipe.schedule != "step" or trainer.recipe.warmup:
         return "the learning rate is another in every step"
     if trainer.recipe.optimizer != "sgd":
         return f"{trainer.recipe.optimizer} counts its steps"

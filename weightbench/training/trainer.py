@@ -97,6 +97,7 @@ class Trainer(TrainingState):
             self.weighter.begin(run)
         self.loss_parameters = tuple(self.weighter.parameters())
         self.optimizer = build_optimizer(self.recipe, self.model, self.loss_parameters)
+        set_rate(self.optimizer, self.recipe.rate_at(0))
         with self.meter.paused():
             for watcher in self.watchers:
                 watcher.begin(self)
