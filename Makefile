@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 AXE := tests/report/site/node_modules
 
-.PHONY: help evaluate test golden forging mutants fuzz bench gpu site docs cifar
+.PHONY: help evaluate test house tests golden forging mutants fuzz bench gpu site docs cifar
 
 help:
 	@echo "make evaluate   train the built-in methods on embedded data and print the leaderboard"
@@ -23,14 +23,22 @@ help:
 evaluate: $(BIN)/ready
 	$(BIN)/weightbench evaluate $(ARGS)
 
-# A thread each: libraries that take all cores in every process wait for each other.
-test: export OMP_NUM_THREADS := 1
 test: $(BIN)/ready $(AXE)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(MAKE) --no-print-directory --jobs 2 house tests
+
+house: $(BIN)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
-	$(BIN)/pytest -n auto --dist loadgroup -p no:benchmark --ignore tests/benchmarks $(ARGS)
+
+# Two workers a core: a third of the time tests wait, for processes that are killed, end or hang.
+# A thread each: libraries that take all cores in every process wait for each other.
+WORKERS := $(shell $(PYTHON) -c "import os; print(2 * os.cpu_count())")
+
+tests: export OMP_NUM_THREADS := 1
+tests: $(BIN)/ready $(AXE)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -p no:benchmark --ignore tests/benchmarks $(ARGS)
 
 # What the browser tests check accessibility with; without npm they leave that out.
 $(AXE): tests/report/site/package-lock.json

@@ -2,7 +2,8 @@
 
 To load torch and scikit-learn takes seconds of a command that takes a tenth of one. What a fork
 runs is what ``python -m weightbench`` runs, in a session of its own, with the arguments,
-environment and working folder of who asks.
+environment and working folder of who asks. The server that its workers are forked from is a fork
+too, of the command.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ from __future__ import annotations
 import atexit
 import gc
 import json
+import multiprocessing.forkserver
+import multiprocessing.util
 import os
 import runpy
 import socket
 import sys
 import traceback
+from collections.abc import Sequence
 
 import sklearn.datasets
 import sklearn.model_selection  # noqa: F401
+import torch._dynamo  # noqa: F401 - what the first optimiser loads
 
 import weightbench.advice
 import weightbench.cli
@@ -51,6 +56,7 @@ def become(files: list[int], arguments: list[str], env: dict[str, str], cwd: str
     for standard, file in enumerate(files, 1):
         os.dup2(file, standard)
         os.close(file)
+    multiprocessing.util.spawnv_passfds = start  # type: ignore[assignment]
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
@@ -68,6 +74,34 @@ def become(files: list[int], arguments: list[str], env: dict[str, str], cwd: str
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+_in_a_new_interpreter = multiprocessing.util.spawnv_passfds
+
+
+def start(path: bytes, arguments: Sequence[str], files: Sequence[int]) -> int:
+    """What multiprocessing starts helpers by; the server of workers is forked.
+
+    It is left with the files that it would be left with, and knows nothing of a server.
+    """
+    code = arguments[-1]
+    if "multiprocessing.forkserver" not in code:
+        started: int = _in_a_new_interpreter(path, arguments, files)
+        return started
+    child = os.fork()
+    if child:
+        return child
+    kept = sorted({0, 1, 2, *files})
+    for low, high in zip(kept, [*kept[1:], os.sysconf("SC_OPEN_MAX")], strict=True):
+        os.closerange(low + 1, high)
+    multiprocessing.forkserver._forkserver.__init__()  # type: ignore[misc]
+    try:
+        exec(code)
+    except SystemExit:
+        pass
+    except BaseException:
+        traceback.print_exc()
+    os._exit(0)
 
 
 if __name__ == "__main__":
