@@ -38,25 +38,42 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def weightbench(*arguments: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
+def weightbench(
+    *arguments: str, stdout: int | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run ``weightbench ARGUMENTS`` to its end; whatever it says, it is no traceback.
-
-    Its process is forked from one that has loaded torch already (:mod:`tests.zygote`).
 
     Args:
         arguments: of the command.
         stdout: a file descriptor, where what it prints is not to be caught.
+        cwd: where, if not here.
+    """
+    done = python("-m", "weightbench", *arguments, stdout=stdout, cwd=cwd)
+    assert "Traceback" not in done.stdout + done.stderr, done.stderr
+    return done
+
+
+def python(
+    *arguments: str, stdout: int | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python ARGUMENTS`` to its end; they begin with ``-m`` or ``-c``.
+
+    Its process is forked from one that has loaded torch already (:mod:`tests.zygote`).
+
+    Args:
+        arguments: of Python.
+        stdout: a file descriptor, where what it prints is not to be caught.
+        cwd: where, if not here.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        request = {"arguments": arguments, "env": env, "cwd": str(Path.cwd())}
+        request = {"arguments": arguments, "env": env, "cwd": str(cwd or Path.cwd())}
         files = [out.fileno() if stdout is None else stdout, err.fileno()]
         _, asked = _zygote()
         socket.send_fds(asked, [json.dumps(request).encode()], files)
         code = int(asked.recv(100))
         out.seek(0), err.seek(0)
         said, complained = out.read().decode(), err.read().decode()
-    assert "Traceback" not in said + complained, complained
     return subprocess.CompletedProcess(arguments, code, said, complained)
 
 

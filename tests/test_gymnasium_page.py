@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import weightbench as wb
+from tests import shell
 
 PAGE = (Path(__file__).parents[1] / "docs" / "gymnasium.md").read_text("utf-8")
 
@@ -33,10 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def python(code: str, folder: Path) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-    )  # fmt: skip
+    done = shell.python("-c", code, cwd=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import weightbench as wb
+from tests import shell
 from weightbench.records.store import Store
 from weightbench.registry import SUITES
 from weightbench.submission.boards import load
@@ -28,11 +26,8 @@ def block(marker: str, text: str = README) -> str:
 
 
 def weightbench(*arguments: str, cwd: Path) -> str:
-    """The output of the installed command."""
-    command = [str(Path(sys.executable).parent / "weightbench"), *arguments]
-    done = subprocess.run(
-        command, cwd=cwd, env=os.environ, capture_output=True, text=True, check=False
-    )
+    """The output of the command."""
+    done = shell.weightbench(*arguments, cwd=cwd)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -77,11 +72,8 @@ def test_its_findings_are_those_of_the_published_board() -> None:
 
 
 def test_the_loop_by_hand_runs(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", block("python")],
-        cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = shell.python("-c", block("python"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert 0.5 < float(done.stdout) <= 1
 
 

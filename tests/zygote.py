@@ -1,9 +1,9 @@
-"""Commands in processes forked from one that has loaded what they load: ``tests.shell`` asks it.
+"""Python in processes forked from one that has loaded what they load: ``tests.shell`` asks it.
 
 To load torch and scikit-learn takes seconds of a command that takes a tenth of one. What a fork
-runs is what ``python -m weightbench`` runs, in a session of its own, with the arguments,
-environment and working folder of who asks. The server that its workers are forked from is a fork
-too, of the command.
+runs is what ``python -m weightbench`` or ``python -c`` runs, in a session of its own, with the
+arguments, environment and working folder of who asks. The server that its workers are forked from
+is a fork too, of the command.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import runpy
 import socket
 import sys
 import traceback
+import types
 from collections.abc import Sequence
 
 import sklearn.datasets
@@ -61,14 +62,19 @@ def become(files: list[int], arguments: list[str], env: dict[str, str], cwd: str
     os.environ.update(env)
     os.chdir(cwd)
     sys.path[0] = cwd
-    sys.argv = ["weightbench", *arguments]
-    code: object = 1
+    kind, what, *sys.argv[1:] = arguments
+    code: object = None
     try:
-        runpy.run_module("weightbench", run_name="__main__", alter_sys=True)
+        if kind == "-m":
+            runpy.run_module(what, run_name="__main__", alter_sys=True)
+        else:
+            main = sys.modules["__main__"] = types.ModuleType("__main__")
+            exec(compile(what, "<string>", "exec"), vars(main))
     except SystemExit as ended:
         code = ended.code
     except BaseException:
         traceback.print_exc()
+        code = 1
     # As at the end of any process, but that modules are not taken apart: that takes a second.
     atexit._run_exitfuncs()
     sys.stdout.flush()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests import shell
 from tests.test_readme import ROOT, block
 
 pytestmark = pytest.mark.xdist_group("own-data")  # the page is followed once
@@ -19,11 +17,7 @@ PAGE = (ROOT / "docs" / "your-own-data.md").read_text("utf-8")
 
 
 def python(name: str, folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", block(name, PAGE)],
-        cwd=folder, env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = shell.python("-c", block(name, PAGE), cwd=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -35,11 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     line = block("ask", PAGE).strip().removeprefix("$ weightbench ")
     # The page tries the whole shortlist; here two of it are enough.
     few = ["--weighter", "gce", "--workers", "0"]
-    done = subprocess.run(
-        [sys.executable, "-m", "weightbench", *shlex.split(line), *few],
-        cwd=place, env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = shell.weightbench(*shlex.split(line), *few, cwd=place)
     assert done.returncode == 0, done.stdout + done.stderr
     return place
 
