@@ -32,7 +32,7 @@ house: $(BIN)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
 
-# Two workers a core: a third of the time tests wait, for processes that are killed, end or hang.
+# Two workers a core: tests wait now and then, for processes that are killed, end or hang.
 # A thread each: libraries that take all cores in every process wait for each other.
 WORKERS := $(shell $(PYTHON) -c "import os; print(2 * os.cpu_count())")
 

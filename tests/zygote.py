@@ -21,8 +21,7 @@ import traceback
 import types
 from collections.abc import Sequence
 
-import sklearn.datasets
-import sklearn.model_selection  # noqa: F401
+import sklearn.datasets  # noqa: F401
 import torch._dynamo  # noqa: F401 - what the first optimiser loads
 
 import weightbench.advice
@@ -57,7 +56,7 @@ def become(files: list[int], arguments: list[str], env: dict[str, str], cwd: str
     for standard, file in enumerate(files, 1):
         os.dup2(file, standard)
         os.close(file)
-    multiprocessing.util.spawnv_passfds = start  # type: ignore[assignment]
+    multiprocessing.util.spawnv_passfds = fork_server  # type: ignore[assignment]
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
@@ -85,7 +84,7 @@ def become(files: list[int], arguments: list[str], env: dict[str, str], cwd: str
 _in_a_new_interpreter = multiprocessing.util.spawnv_passfds
 
 
-def start(path: bytes, arguments: Sequence[str], files: Sequence[int]) -> int:
+def fork_server(path: bytes, arguments: Sequence[str], files: Sequence[int]) -> int:
     """What multiprocessing starts helpers by; the server of workers is forked.
 
     It is left with the files that it would be left with, and knows nothing of a server.

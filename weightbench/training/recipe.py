@@ -26,11 +26,12 @@ class Recipe:
     Attributes:
         steps: optimiser steps in all.
         batch_size: examples a step.
-        lr: learning rate at the start.
+        lr: learning rate at the start, or where a warm-up ends.
         momentum: of SGD; the decay of the first moment of AdamW.
         nesterov: whether SGD's momentum looks ahead (Sutskever et al. 2013, as torch has it).
         warmup: share of ``steps`` in which the learning rate rises evenly to ``lr`` (Goyal et al.
-            2017, section 2.2); a ``linear`` or ``cosine`` schedule falls over those that are left.
+            2017, section 2.2); a ``linear`` or ``cosine`` schedule falls over those that are left,
+            and a milestone among these steps counts from their end on.
         weight_decay: on weights (two or more dimensions); biases and norms have none.
         milestones: shares of ``steps`` after which a ``step`` schedule multiplies the learning rate
             by ``decay``.
