@@ -5,11 +5,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 AXE := tests/report/site/node_modules
 
-.PHONY: help evaluate test house tests golden forging mutants fuzz bench gpu site docs cifar
+.PHONY: help evaluate test house tests slow golden forging mutants fuzz bench gpu site docs cifar
 
 help:
 	@echo "make evaluate   train the built-in methods on embedded data and print the leaderboard"
 	@echo "make test       format, lint, types, the house and tests"
+	@echo "make slow       tests that take long: clusters, browsers, simulations, whole trainings"
 	@echo "make golden     every published trial again, bit for bit"
 	@echo "make forging    what is left to gain by altering trials of a submission"
 	@echo "make mutants    wrong edits of the engine that no test notices; goes on where it was stopped"
@@ -23,7 +24,7 @@ help:
 evaluate: $(BIN)/ready
 	$(BIN)/weightbench evaluate $(ARGS)
 
-test: $(BIN)/ready $(AXE)
+test: $(BIN)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(MAKE) --no-print-directory --jobs 2 house tests
@@ -36,9 +37,13 @@ house: $(BIN)/ready
 # A thread each: libraries that take all cores in every process wait for each other.
 WORKERS := $(shell $(PYTHON) -c "import os; print(2 * os.cpu_count())")
 
-tests: export OMP_NUM_THREADS := 1
-tests: $(BIN)/ready $(AXE)
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -p no:benchmark --ignore tests/benchmarks $(ARGS)
+tests slow: export OMP_NUM_THREADS := 1
+tests slow: PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup -p no:benchmark --ignore tests/benchmarks
+tests: $(BIN)/ready
+	$(PYTEST) -m "not slow" $(ARGS)
+
+slow: $(BIN)/ready $(AXE)
+	$(PYTEST) -m slow $(ARGS)
 
 # What the browser tests check accessibility with; without npm they leave that out.
 $(AXE): tests/report/site/package-lock.json

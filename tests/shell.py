@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import json
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -26,16 +29,72 @@ def zoo(name: str) -> str:
     return f"{PLUGINS / 'zoo.py'}:{name}"
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    """Start ``weightbench ARGUMENTS`` in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "weightbench", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        start_new_session=True,
-    )
+class Started:
+    """A process in a group of its own, as :class:`subprocess.Popen` has it.
+
+    It is forked from one that has loaded torch already (:mod:`tests.zygote`).
+
+    Attributes:
+        pid: of the process and its group.
+        returncode: as of ``Popen``; None while it runs.
+    """
+
+    def __init__(
+        self, arguments: tuple[str, ...], stdout: int | None = None, cwd: Path | None = None
+    ) -> None:
+        with contextlib.ExitStack() as files:
+            self._out = files.enter_context(tempfile.TemporaryFile()).fileno()
+            self._err = files.enter_context(tempfile.TemporaryFile()).fileno()
+            self._close = files.pop_all().close
+        told, tell = os.pipe()
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        request = {"arguments": arguments, "env": env, "cwd": str(cwd or Path.cwd())}
+        ours = [self._out if stdout is None else stdout, self._err, tell]
+        socket.send_fds(_zygote(), [json.dumps(request).encode()], ours)
+        os.close(tell)
+        self._told = os.fdopen(told, "rb", buffering=0)
+        self.pid = int(self._told.readline())
+        self.returncode: int | None = None
+
+    def __enter__(self) -> Started:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+            self.wait(60)
+        self._close()
+        self._told.close()
+
+    def poll(self, timeout: float = 0) -> int | None:
+        """The status, if it ends within ``timeout`` seconds."""
+        if self.returncode is None and select.select([self._told], [], [], timeout)[0]:
+            self.returncode = int(self._told.readline())
+        return self.returncode
+
+    def wait(self, timeout: float) -> None:
+        """See it end within ``timeout`` seconds."""
+        assert self.poll(timeout) is not None, self.said()
+
+    def send_signal(self, kind: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, kind)
+
+    def said(self) -> tuple[str, str]:
+        """What it has printed so far, and what on standard error."""
+        files = self._out, self._err
+        out, err = (os.pread(file, os.fstat(file).st_size, 0).decode() for file in files)
+        return out, err
+
+    def communicate(self, timeout: float = 300) -> tuple[str, str]:
+        """All that it prints, once it has ended."""
+        self.wait(timeout)
+        return self.said()
+
+
+def start(*arguments: str) -> Started:
+    """Start ``weightbench ARGUMENTS``."""
+    return Started(("-m", "weightbench", *arguments))
 
 
 def weightbench(
@@ -58,28 +117,21 @@ def python(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python ARGUMENTS`` to its end; they begin with ``-m`` or ``-c``.
 
-    Its process is forked from one that has loaded torch already (:mod:`tests.zygote`).
-
     Args:
         arguments: of Python.
         stdout: a file descriptor, where what it prints is not to be caught.
         cwd: where, if not here.
     """
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        request = {"arguments": arguments, "env": env, "cwd": str(cwd or Path.cwd())}
-        files = [out.fileno() if stdout is None else stdout, err.fileno()]
-        _, asked = _zygote()
-        socket.send_fds(asked, [json.dumps(request).encode()], files)
-        code = int(asked.recv(100))
-        out.seek(0), err.seek(0)
-        said, complained = out.read().decode(), err.read().decode()
+    with Started(arguments, stdout, cwd) as process:
+        said, complained = process.communicate()
+    code = process.returncode
+    assert code is not None
     return subprocess.CompletedProcess(arguments, code, said, complained)
 
 
 @functools.cache
-def _zygote() -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """A process, which ends when this one does, and where it is asked."""
+def _zygote() -> socket.socket:
+    """Where a process is asked that ends when this one does."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
@@ -94,7 +146,7 @@ def _zygote() -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours.settimeout(300)
     atexit.register(process.wait)
     atexit.register(ours.close)  # before that: the last one comes first
-    return process, ours
+    return ours
 
 
 def evaluate(

@@ -33,6 +33,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"weightbench"}
@@ -42,6 +43,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         assert str(file.relative_to(ROOT)) in names, "a package is missing in pyproject.toml"
 
 
+@pytest.mark.slow
 def test_the_wheel_evaluates_elsewhere(wheel: Path, tmp_path: Path) -> None:
     """An environment with the dependencies alone, a folder of its own, no checkout in sight."""
     place = tmp_path / "env"

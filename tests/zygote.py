@@ -9,17 +9,20 @@ is a fork too, of the command.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import json
 import multiprocessing.forkserver
 import multiprocessing.util
 import os
 import runpy
+import signal
 import socket
 import sys
 import traceback
 import types
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import sklearn.datasets  # noqa: F401
 import torch._dynamo  # noqa: F401 - what the first optimiser loads
@@ -34,23 +37,38 @@ import weightbench.submission.boards  # noqa: F401
 
 
 def serve(requests: socket.socket) -> None:
-    """Run a command for each request and answer with its exit status, until nobody asks."""
+    """Start a command for each request, until nobody asks."""
     gc.freeze()  # looking for garbage among all that is loaded copies it
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for who waits for a command
     while True:
-        message, files, _, _ = socket.recv_fds(requests, 2**20, 2)
+        message, files, _, _ = socket.recv_fds(requests, 2**20, 3)
         if not message:
             return
-        child = os.fork()
-        if not child:
+        if not os.fork():
             requests.close()
-            become(files, **json.loads(message))
+            begin(files, **json.loads(message))
         for file in files:
             os.close(file)
-        _, ended = os.waitpid(child, 0)
-        requests.send(str(os.waitstatus_to_exitcode(ended)).encode())
 
 
-def become(files: list[int], arguments: list[str], env: dict[str, str], cwd: str) -> None:
+def begin(files: list[int], **request: Any) -> NoReturn:
+    """Run the command, and tell its process and how it ended: a line each into the last file."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    *standard, tell = files
+    child = os.fork()
+    if not child:
+        os.close(tell)
+        become(standard, **request)
+    for file in standard:
+        os.close(file)
+    os.write(tell, b"%d\n" % child)
+    _, ended = os.waitpid(child, 0)
+    with contextlib.suppress(BrokenPipeError):
+        os.write(tell, b"%d\n" % os.waitstatus_to_exitcode(ended))
+    os._exit(0)
+
+
+def become(files: list[int], arguments: list[str], env: dict[str, str], cwd: str) -> NoReturn:
     """Run the command in this process."""
     os.setsid()
     for standard, file in enumerate(files, 1):

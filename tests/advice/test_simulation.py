@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.advice.simulation import one, summary
 
 FEW = ("glc",)
 
 
+@pytest.mark.slow
 def test_where_weighting_pays_it_is_said_and_where_not_it_is_not() -> None:
     clean = one("none", 0, 900, 200, 0, FEW)
     assert clean.answer != "yes"

@@ -39,6 +39,7 @@ from weightbench.training.weight_log import WeightLog
 from weightbench.training.weighter import make_weighter
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.xdist_group("ray"),  # one cluster for all of them
     pytest.mark.filterwarnings("ignore"),  # Ray's own
 ]

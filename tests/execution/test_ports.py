@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import subprocess
 import sys
 import tempfile
 import time
@@ -12,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.shell import evaluate, start
+from tests.shell import evaluate
 from weightbench.errors import ExecutorError
 from weightbench.execution.cluster import connected
 
-pytestmark = pytest.mark.xdist_group("ray")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
 _LISTENING = "0A"
 _LOOPBACK = ("0100007F", "0" * 24 + "01000000", "0000000000000000FFFF00000100007F")
@@ -56,6 +57,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:  # sockets need short paths
         monkeypatch.setenv("RAY_TMPDIR", folder)
         monkeypatch.setenv("RAY_AUTH_TOKEN", tag * 2)
+        monkeypatch.setenv("RAY_worker_niceness", "0")  # or workers wait for all other tests
         monkeypatch.delenv("RAY_ADDRESS", raising=False)
         yield tag
 
@@ -64,8 +66,14 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_nobody_from_elsewhere_reaches_it(tmp_path: Path, alone: str) -> None:
     pytest.importorskip("ray")
     command = evaluate(tmp_path / "runs")
+    asked = ["-m", "weightbench", *command[: command.index("--workers")], "--executor", "ray"]
     open_ones: dict[str, str] = {}
-    with start(*command[: command.index("--workers")], "--executor", "ray") as process:
+    # A new interpreter: of a fork, /proc shows the environment that it was forked from.
+    with subprocess.Popen(
+        [sys.executable, *asked],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         while process.poll() is None:
             listening = beyond_loopback()
             own = sockets_of(alone)

@@ -9,6 +9,8 @@ import pytest
 
 import weightbench as wb
 
+pytestmark = pytest.mark.slow
+
 TASK = "digits-class-flip-v0"  # 60 % of five digits are called their look-alike
 TRUSTS_THE_LOSS = ("uniform", "gce", "sce", "superloss", "aum", "elr", "co-teaching")
 

@@ -15,6 +15,8 @@ import weightbench as wb
 
 from .toys import trained
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 3
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 import weightbench as wb
+from tests.shell import TINY
 from weightbench.registry import SUITES, WEIGHTERS
 from weightbench.training.batch import with_clean
 from weightbench.training.batch_kinds import GivenBatch
@@ -22,12 +24,21 @@ from weightbench.training.state import TrainingState
 from .toys import trained
 
 NAMES = sorted({*WEIGHTERS.names(), *SUITES.get("paper-digits").weighters})
+EACH = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NAMES]
+)
 
 
-def weights_of(task: wb.Task, name: str, seed: int = 0) -> list[Tensor]:
+@functools.cache
+def weights_of(name: str) -> list[Tensor]:
+    """The weights of every step; found once, where all the tests of a weighter run."""
+    return training(wb.make_task(TINY), name)
+
+
+def training(task: wb.Task, name: str) -> list[Tensor]:
     """The weights of every step, hooks called as in an evaluation."""
     weighter = wb.make_weighter(name)
-    run = wb.start(task, seed, weighter=weighter)
+    run = wb.start(task, 0, weighter=weighter)
     found = []
     for batch in run:
         found.append(weighter.weigh(batch))
@@ -52,11 +63,11 @@ def again(batch: wb.Batch, order: Tensor) -> wb.Batch:
     return with_clean(made, batch.clean())
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_weights_are_finite_and_sum_to_1_or_to_nothing(tiny: wb.Task, name: str) -> None:
+@EACH
+def test_weights_are_finite_and_sum_to_1_or_to_nothing(name: str) -> None:
     weighter = wb.make_weighter(name)
     negative, normalized = weighter.negative, weighter.normalized
-    seen = weights_of(tiny, name)
+    seen = weights_of(name)
     assert seen
     for weights in seen:
         assert weights.isfinite().all()
@@ -65,21 +76,18 @@ def test_weights_are_finite_and_sum_to_1_or_to_nothing(tiny: wb.Task, name: str)
         assert negative or (weights >= 0).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_one_seed_gives_one_sequence_of_weights(tiny: wb.Task, name: str) -> None:
-    one, other = weights_of(tiny, name), weights_of(tiny, name)
+@EACH
+def test_one_seed_gives_one_sequence_and_leaves_the_global_stream_alone(
+    tiny: wb.Task, name: str
+) -> None:
+    one, before = weights_of(name), torch.random.get_rng_state()
+    other = training(tiny, name)
+    assert torch.equal(torch.random.get_rng_state(), before)
     assert len(one) == len(other) > 0
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_global_stream_is_left_alone(tiny: wb.Task, name: str) -> None:
-    before = torch.random.get_rng_state()
-    weights_of(tiny, name)
-    assert torch.equal(torch.random.get_rng_state(), before)
-
-
-@pytest.mark.parametrize("name", NAMES)
+@EACH
 def test_weights_go_with_the_examples(tiny: wb.Task, name: str) -> None:
     """In another order the examples get the same weights, unless weights are drawn by position."""
     _, weighter, batch = half_way(tiny, name)
@@ -94,7 +102,7 @@ def test_weights_go_with_the_examples(tiny: wb.Task, name: str) -> None:
     torch.testing.assert_close(shuffled, plain[order], atol=1e-5, rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@EACH
 def test_state_is_enough_to_go_on_from(tiny: wb.Task, name: str) -> None:
     """A weighter that has begun on other data weighs alike once it is given the state."""
     run, weighter, batch = half_way(tiny, name)
@@ -124,7 +132,7 @@ class StopHalfWay(Checkpoint):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("name", NAMES)
+@EACH
 def test_a_stopped_training_goes_on_as_if_it_had_not_been(
     tiny: wb.Task, name: str, tmp_path: Path
 ) -> None:
@@ -144,7 +152,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(
     assert torch.equal(pieces.test_predictions(), whole.test_predictions())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@EACH
 def test_hidden_data_reaches_no_weight(
     tiny: wb.Task, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +165,6 @@ def test_hidden_data_reaches_no_weight(
     if not wb.make_weighter(name).privileged:
         labels[splits.train] = rng.integers(0, data.num_classes, len(splits.train))
     garbage = dataclasses.replace(data, inputs=inputs, labels=labels)
-    expected = weights_of(tiny, name)
     monkeypatch.setattr(wb.Task, "split", lambda self, seed: splits)
-    poisoned = weights_of(dataclasses.replace(tiny, dataset=garbage), name)
-    assert all(torch.equal(a, b) for a, b in zip(expected, poisoned, strict=True))
+    poisoned = training(dataclasses.replace(tiny, dataset=garbage), name)
+    assert all(torch.equal(a, b) for a, b in zip(weights_of(name), poisoned, strict=True))

@@ -289,6 +289,7 @@ def test_a_read_only_disk_is_one_clear_error(small_disk: Path) -> None:
     assert by_seed(store.records()[0]) == records
 
 
+@pytest.mark.slow
 def test_two_hundred_kills_lose_nothing(store: Store) -> None:
     """A writer is killed at random moments; all it said it had kept is there, and whole."""
     rng = random.Random(0)

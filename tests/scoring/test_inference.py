@@ -151,6 +151,7 @@ def coverage(draw: Draw, seeds: int, tasks: int, times: int = 4000) -> float:
     return hits / times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "tasks"), SETTINGS)
 @pytest.mark.parametrize("draw", [normal, skewed], ids=["normal", "skewed"])
 def test_of_means_95_in_100_intervals_hold_the_truth(draw: Draw, seeds: int, tasks: int) -> None:
@@ -164,6 +165,7 @@ def paired(draw: Draw) -> Draw:
     return lambda rng, shape: draw(rng, shape) - 0.5 * draw(rng, shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "tasks"), SETTINGS)
 @pytest.mark.parametrize("draw", [normal, skewed], ids=["normal", "skewed"])
 def test_of_differences_95_in_100_intervals_hold_the_truth(
@@ -192,6 +194,7 @@ def group_sample(rng: np.random.Generator, seeds: int) -> Sample:
     return samples(made, {"a-v0": 0.5}, "worst_group_recall")["a-v0", "good"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [3, 6, 10])
 def test_of_worst_groups_95_in_100_intervals_hold_the_truth(seeds: int) -> None:
     """Over test rows too, which all seeds share."""
@@ -200,6 +203,7 @@ def test_of_worst_groups_95_in_100_intervals_hold_the_truth(seeds: int) -> None:
     assert 0.93 <= np.mean([i.low <= 0.7 <= i.high for i in intervals]) <= 0.97
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", [1, 3, 4])
 def test_of_times_95_in_100_intervals_hold_the_truth(tasks: int) -> None:
     """A probe takes the median of 15 pairs and keeps their quartiles."""
@@ -238,6 +242,7 @@ def told_apart(scores: Vector, tasks: Sequence[str]) -> int:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [normal, skewed], ids=["normal", "skewed"])
 @pytest.mark.parametrize(("seeds", "tasks"), [(3, 1), (6, 3), (10, 4)])
 def test_equals_share_their_places_in_95_of_100_boards(draw: Draw, seeds: int, tasks: int) -> None:

@@ -73,6 +73,7 @@ def one_method() -> list[Honest]:
     return [m for m in methods(Path("leaderboard")) if m.name == "proportion"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("judge", [same_machine(True), another_machine(0.03, True)])
 def test_a_forger_gains_little_beside_the_published_board(
     one_method: list[Honest], judge: Callable[[Honest, Vector, int], Judged]

@@ -25,7 +25,7 @@ from weightbench.submission.verifying import verify
 
 Edit = Callable[[Folder], object]
 HERE = Limits(workers=1, seconds=60.0, memory=4 * 2**30)
-pytestmark = pytest.mark.skipif(not can_confine(), reason="needs Landlock")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not can_confine(), reason="needs Landlock")]
 
 
 def with_source(folder: Folder, before: str = "", inside: str = "") -> None:

@@ -14,7 +14,7 @@ from tests.report.site.browser import AXE, Visit, launched
 from tests.report.site.test_site import HOSTILE, TASK, scored, shown
 from weightbench.report.site.numbers import ratio
 
-pytestmark = pytest.mark.xdist_group("browser")  # one of them for all
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]  # one of them for all
 TITLE = "Background flips"
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 
