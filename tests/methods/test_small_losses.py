@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -28,26 +29,41 @@ def test_without_noise_it_is_plain_training_bit_for_bit(tiny: wb.Task, name: str
 
 
 @pytest.mark.parametrize(
-    ("noise", "progress", "kept"),
-    [(0.4, 0.0, 10), (0.4, 0.125, 8), (0.4, 0.25, 6), (0.4, 0.9, 6), (0.45, 0.5, 5), (0.95, 1, 1)],
+    ("noise", "passes", "kept"),
+    [(0.4, 0.0, 10), (0.4, 5, 8), (0.4, 10, 6), (0.4, 36, 6), (0.45, 20, 5), (0.95, 40, 1)],
 )
 def test_the_share_that_is_kept_falls_to_1_minus_noise(
-    noise: float, progress: float, kept: int
+    noise: float, passes: float, kept: int
 ) -> None:
     weighter = CoTeachingAlone(noise)
     weighter.rate = noise
     losses = torch.tensor([3.0, 1, 4, 1.5, 9, 2, 6, 5, 3.5, 8])
-    weights = weighter.kept(losses, progress)
+    weights = weighter.kept(losses, passes)
     expected = torch.zeros(10)
     expected[losses.argsort()[:kept]] = 1 / kept
     torch.testing.assert_close(weights, expected)
+
+
+def test_it_takes_ten_passes_over_the_data_whatever_the_schedule(tiny: wb.Task) -> None:
+    for steps in (100, 200):
+        task = dataclasses.replace(tiny, recipe=dataclasses.replace(tiny.recipe, steps=steps))
+        weighter = CoTeachingAlone(0.5)
+        run = wb.start(task, 0, weighter)
+        kept = []
+        for batch in run:
+            weights = weighter.weigh(batch)
+            run.step(weights)
+            kept.append(int((weights > 0).sum()) / len(weights))
+        passes = torch.arange(steps) * 32 / len(run.labels)
+        expected = 1 - 0.5 * (passes / 10).clamp(max=1)
+        torch.testing.assert_close(torch.tensor(kept), expected, atol=1 / 32, rtol=0)
 
 
 def test_weights_are_chosen_by_the_other_network_alone(tiny: wb.Task) -> None:
     """With the own outputs turned round, the own weights stay and the other's lesson changes."""
     found, taught = [], []
     for sign in (1.0, -1.0):
-        weighter, batch = first_batch(tiny, CoTeaching(0.5))
+        weighter, batch = first_batch(tiny, CoTeaching(0.5, ramp=1))
         assert isinstance(weighter, CoTeaching)
         outputs = sign * 3 * torch.randn(32, 3, generator=torch.Generator().manual_seed(0))
         found.append(weighter.weigh(of_outputs(batch, outputs, batch.labels, at=0.9)))
@@ -90,3 +106,5 @@ def test_the_rate_is_estimated_from_the_losses_last_seen() -> None:
 def test_an_impossible_rate_is_refused() -> None:
     with pytest.raises(wb.errors.BadSpec, match=r"must be in \[0, 1\)"):
         wb.make_weighter("co-teaching[noise=1.0]")
+    with pytest.raises(wb.errors.BadSpec, match=r"ramp=0\.0: must be above 0"):
+        wb.make_weighter("co-teaching[ramp=0]")
