@@ -36,6 +36,7 @@ from tests.alignment.zoo import (
 from weightbench.errors import AlignmentUnsupported
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reweight-your-own-loop.md").read_text("utf-8")
+pytestmark = pytest.mark.xdist_group("loop-page")  # run once
 NEAR = 0.06  # accuracies, on another machine
 
 

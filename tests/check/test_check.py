@@ -65,6 +65,7 @@ def test_what_a_file_changes_when_it_is_opened_is_found(tmp_path: Path) -> None:
     assert found == [Finding("patches", "torch.nn.functional.cross_entropy was replaced")]
 
 
+@pytest.mark.slow  # tests/methods has most of the rules for each of them too
 @pytest.mark.parametrize("name", [*WEIGHTERS.names(), *WRAPPED])
 def test_every_built_in_weighter_keeps_the_rules(name: str) -> None:
     assert list(map(str, check_weighter(name))) == []

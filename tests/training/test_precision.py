@@ -66,6 +66,7 @@ def test_every_pass_is_narrow_and_has_its_channels_last(
         assert all(last) or not tensors[0].any(), kind  # images themselves have a tangent of zeros
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["uniform", "l2rw-auto"])
 def test_bfloat16_is_as_accurate_as_float32_within_the_seeds_spread(name: str) -> None:
     wide = wb.make_task("digits-uniform-flip-v0[steps=150]")
