@@ -54,6 +54,7 @@ def serve(requests: socket.socket) -> None:
 def begin(files: list[int], **request: Any) -> NoReturn:
     """Run the command, and tell its process and how it ended: a line each into the last file."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests were started by
     *standard, tell = files
     child = os.fork()
     if not child:
