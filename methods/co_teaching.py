@@ -59,8 +59,8 @@ class CoTeaching(CoTeachingAlone):
 
     Han, Yao, Yu, Niu, Xu, Hu, Tsang & Sugiyama, NeurIPS 2018, Algorithm 1. They are told the rate,
     and R falls in ten of their 200 epochs. The first network is judged; the second has the recipe's
-    optimiser. (Their code divides losses twice
-    by the number kept, which their Adam hides.) Costs two plain steps.
+    optimiser. (Their code divides losses twice by the number kept, which their Adam hides.) Costs
+    two plain steps.
     """
 
     def begin(self, run: wb.Run) -> None:
