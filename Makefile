@@ -84,7 +84,7 @@ gpu: $(BIN)/ready
 #   .venv/bin/weightbench anchors leaderboard --out leaderboard/anchors.json
 # The page describes a task in full where its data set is at hand (docs/data.md). The last picture
 # is of the pilot that leaderboard/README.md speaks of.
-SUITES := rivals bias clean-set paper-digits fig2 mnist-flips
+SUITES := rivals cifar-small bias clean-set paper-digits fig2 mnist-flips
 
 site: $(BIN)/ready
 	$(BIN)/weightbench leaderboard leaderboard $(SUITES:%=--suite %) --format markdown --out leaderboard/README.md
