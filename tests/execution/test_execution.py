@@ -15,8 +15,10 @@ import pytest
 from weightbench.errors import ExecutorError
 from weightbench.evaluation import PRELOAD
 from weightbench.execution import Limits, Local
-from weightbench.execution.processes import short_folder
+from weightbench.execution.server import short_folder
 from weightbench.records.schema import Status
+
+ROOT = Path(__file__).parent.parent.parent
 
 Job = tuple[str, int]
 
@@ -38,6 +40,11 @@ def work(job: Job) -> str:
     if kind == "process":
         return str(os.getpid())
     return f"did {kind} {argument}"
+
+
+def variable(name: str) -> str | None:
+    """What a job sees of the environment."""
+    return os.environ.get(name)
 
 
 counted: list[str] = []
@@ -158,6 +165,35 @@ if __name__ == "__main__":
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "TMPDIR": str(deep)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["weightbench", "torch"])
+@pytest.mark.parametrize("safe_path", [None, "", "1"])
+def test_what_lies_in_the_working_directory_is_not_taken_for_ours(
+    tmp_path: Path, name: str, safe_path: str | None
+) -> None:
+    """A checkout of weightbench does, where the README has it installed; jobs find it as set."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("raise RuntimeError('not ours')")
+    code = f"""
+import sys; sys.path[0] = {str(ROOT)!r}
+from tests.execution.test_execution import in_two, lost, variable, work
+if __name__ == "__main__":
+    assert dict(in_two(60).run([("add", 1)], work, lost)) == {{("add", 1): "did add 1"}}
+    found = dict(in_two(60).run(["PYTHONSAFEPATH"], variable, lost))
+    assert found == {{"PYTHONSAFEPATH": {safe_path!r}}}, found
+    assert variable("PYTHONSAFEPATH") == {safe_path!r}
+"""
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"}
+    if safe_path is not None:
+        env["PYTHONSAFEPATH"] = safe_path
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    done = subprocess.run(
+        [sys.executable, script],
+        cwd=tmp_path, env=env, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -12,7 +12,7 @@ from typing import Any
 from packaging.version import Version
 
 from weightbench.errors import ExecutorError
-from weightbench.execution.processes import short_folder
+from weightbench.execution.server import short_folder
 
 _ASKS_FOR_A_TOKEN = Version("2.59")  # the first to do so where nothing is set
 # Ray's word for it. Without it, a Ray that is started here listens on every network.

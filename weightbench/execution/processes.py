@@ -6,11 +6,9 @@ import concurrent.futures
 import contextlib
 import ctypes
 import multiprocessing
-import multiprocessing.util
 import os
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import spawn
@@ -19,7 +17,7 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 import weightbench.registry.siblings  # noqa: F401 - so that workers find functions of plug-in files
-from weightbench.errors import ExecutorError
+from weightbench.execution import server
 from weightbench.records.schema import Status
 
 J = TypeVar("J")
@@ -28,16 +26,11 @@ Lost = Callable[[J, Status, str], R]
 
 # Nobody but another process does this, so another try may end otherwise.
 KILLED = "the process was killed by SIGKILL; the system may have run out of memory"
-_SOCKET = 103  # bytes that the path of a socket may have; on Linux 107
-_MULTIPROCESSING = len("/pymp-12345678/listener-12345678")
 BARE = ("torch",)  # modules that processes are born with where the caller names none
 _F_SETSIG = 10  # of Linux; Python's fcntl names it from 3.11 on
 _GPU_SHARED = 0.9  # of its memory; the rest is for what CUDA itself takes in every process
 
-
-# Workers are forked from a server, where the system can do so.
-_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-_PLAIN: Any = multiprocessing.get_context(_METHOD)
+_PLAIN: Any = multiprocessing.get_context(server.METHOD)
 
 
 _starting = threading.Lock()
@@ -81,7 +74,7 @@ class _Worker(_PLAIN.Process):  # type: ignore[misc]
 
     @staticmethod
     def _Popen(worker: _Worker) -> Any:
-        with _without_main():
+        with _without_main(), server.safe_path():
             return _PLAIN.Process._Popen(worker)
 
     def run(self) -> None:
@@ -165,7 +158,7 @@ def new_pool(
         max_workers=workers,
         max_tasks=int(fresh or share is not None),
         initializer=_prepare_worker,
-        initargs=(memory, share, dict(environment or {})),
+        initargs=(memory, share, os.environ.get(server.SAFE_PATH), dict(environment or {})),
         context=_context(preload),
     )
 
@@ -189,11 +182,12 @@ def result_of(
 
 def warm_up(preload: Sequence[str] = BARE) -> None:
     """Start loading what workers need, in the background, while this process does other things."""
-    context = _context(preload)
-    if context.get_start_method() == "forkserver":
+    _context(preload)
+    if server.METHOD == "forkserver":
         from multiprocessing import forkserver
 
-        forkserver.ensure_running()
+        with server.safe_path():
+            forkserver.ensure_running()
 
 
 def share_of_memory(workers: int) -> int:
@@ -214,40 +208,15 @@ def _death(exitcode: int | None) -> str:
 def _context(preload: Sequence[str]) -> Any:
     """Workers are forked from a server that has ``preload`` loaded, where the system can do so."""
     context = _Workers()
-    if _METHOD == "forkserver":
-        context.set_forkserver_preload(list(preload))
-        _make_folder_of_sockets()
+    server.prepare(context, preload)
     return context
 
 
-def _make_folder_of_sockets() -> None:
-    """Have multiprocessing make its folder, once for this process, where sockets may be."""
-    usual, tempfile.tempdir = tempfile.gettempdir(), short_folder(_MULTIPROCESSING)
-    try:
-        multiprocessing.util.get_temp_dir()
-    finally:
-        tempfile.tempdir = usual
-
-
-def short_folder(more: int) -> str:
-    """The folder of temporary files, or another where its name is too long for sockets.
-
-    Args:
-        more: how many bytes what is put into it adds to the name of a socket.
-
-    Raises:
-        ExecutorError: no folder will do.
-    """
-    places = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]
-    for place in places:
-        room = _SOCKET - more - len(os.fsencode(place))
-        if room >= 0 and os.access(place, os.W_OK | os.X_OK):
-            return place
-    raise ExecutorError(f"{places[0]} is too long a name for sockets; set TMPDIR to a shorter one")
-
-
-def _prepare_worker(memory: int, share: float | None, environment: dict[str, str]) -> None:
+def _prepare_worker(
+    memory: int, share: float | None, safe_path: str | None, environment: dict[str, str]
+) -> None:
     """One thread, a memory limit, no share in Ctrl-C, and no life after the parent's."""
+    server.restore_path(safe_path)
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
