@@ -58,18 +58,18 @@ def test_a_few_lines_are_a_weighter_that_wins(tmp_path: Path) -> None:
     assert weightbench(*shlex.split(check)[2:], cwd=tmp_path).strip() == said
 
 
-FINDINGS = re.findall(r"<!-- findings: (\S+) -->\n(.*?)\n\n", README, re.DOTALL)
-
-
-@pytest.mark.parametrize(("suite", "text"), FINDINGS, ids=[suite for suite, _ in FINDINGS])
-def test_its_findings_are_those_of_the_published_board(suite: str, text: str) -> None:
+@pytest.mark.parametrize("suite", ["rivals", "cifar-small"])
+def test_its_findings_are_those_of_the_published_board(suite: str) -> None:
     """Every number of them stands in a sentence that the records give today."""
+    found = re.search(rf"<!-- findings: {suite} -->\n(.*?)\n\n", README, re.DOTALL)
+    assert found
+    text = found[1].replace("CIFAR-10", "").replace("`l2rw`", "")
     board = load(Store(ROOT / "leaderboard")).of_suite(suite, SUITES.get(suite))
     said = " ".join(f"{finding.title} {finding.text}" for finding in board.findings)
     numbers = re.findall(r"\d+(?:\.\d+)?(?:x| methods| points|)", text)
     numbers += re.findall(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", text)
-    assert len(numbers) > 6
-    for number in set(numbers) - {"2", "10"}:  # of l2rw and CIFAR-10
+    assert len(numbers) > 10
+    for number in set(numbers):
         assert number.removesuffix(" points") in said, number
 
 
