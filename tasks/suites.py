@@ -111,7 +111,7 @@ wb.register_suite(
         "uniform+ft", "clean-only", "mw-net", "l2rw-auto", "oracle",
     ),
     seeds=5,
-    about="CIFAR-10 without a GPU: labels by people and background flips; five hours on two cores",
+    about="labels by people and background flips, on a small network; six hours on two cores",
     title="Wrong labels on CIFAR-10, without a GPU",
 )  # fmt: skip
 
@@ -120,6 +120,6 @@ wb.register_suite(
     tasks=("cifar10-uniform-flip-small-v0", "cifar10-asymmetric-flip-small-v0"),
     weighters=("uniform", "gce", "elr", "clean-only", "l2rw-auto", "oracle"),
     seeds=5,
-    about="CIFAR-10 without a GPU: uniform flips and flips between look-alikes; two hours",
+    about="uniform flips and flips between look-alikes, on a small network; three hours",
     title="Other flips on CIFAR-10, without a GPU",
 )
